@@ -1,0 +1,1 @@
+"""Services that every topic shares: configuration, options, records, claims, compute, data and figures."""
