@@ -1,0 +1,1 @@
+"""Tables made from records: `python -m benchmarks` runs what is missing, then renders."""
