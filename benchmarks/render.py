@@ -98,7 +98,8 @@ def publish(pages: list[Page], folder: Path, suite: str) -> list[Path]:
         command = f"python -m benchmarks topic={topic} suite={suite} publish={folder.as_posix()}"
         parts = [
             f"# Results: {topic}\n",
-            f"Generated from records by `{command}`; not edited by hand. Background: [docs/{topic}.md](../{topic}.md).\n",
+            f"Generated from records by `{command}`; not edited by hand. "
+            f"Background: [docs/{topic}.md](../{topic}.md).\n",
         ]
         for made in own:
             parts.append(f"## {made.title}\n")

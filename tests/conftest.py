@@ -4,13 +4,12 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from support import Command, toy_environment
 
 ROOT = Path(__file__).resolve().parents[1]
-Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 def pytest_configure() -> None:
@@ -57,8 +56,3 @@ def run_toy(toy: Path, tmp_path: Path) -> Command:
         return subprocess.run(command, cwd=tmp_path, env=toy_environment(toy), capture_output=True, text=True, **kwargs)  # type: ignore[call-overload,no-any-return]
 
     return run
-
-
-def toy_environment(toy: Path) -> dict[str, str]:
-    """Environment in which the checkout with the toy topic is the one that is imported."""
-    return os.environ | {"PYTHONPATH": str(toy), "PYTHONWARNINGS": "ignore"}

@@ -32,7 +32,6 @@ STYLE: Any = {
     "axes.unicode_minus": False,
     "figure.constrained_layout.use": True,
     "figure.dpi": 110,
-    "font.family": ["DejaVu Sans"],
     "font.size": 9.5,
     "grid.alpha": 0.25,
     "grid.linewidth": 0.6,
@@ -82,10 +81,8 @@ def panels(
 
 def drawn(draw: Callable[..., Any], *args: Any, lang: str = "en") -> Any:
     """Call a drawing function inside the house style, with a font for the language."""
-    style: Any = dict(STYLE)
-    if lang == "zh" and (font := chinese_font()):
-        style["font.family"] = ["DejaVu Sans", font]
-    with matplotlib.rc_context(style):
+    fonts = ["DejaVu Sans", chinese_font()] if lang == "zh" and chinese_font() else ["DejaVu Sans"]
+    with matplotlib.rc_context(STYLE | {"font.family": fonts}):  # glyphs the first font lacks come from the second
         return draw(*args)
 
 

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import Command, toy_environment
+from support import Command, toy_environment
 
 MISTAKES = {
     "wrong group": (["thingg=coin"], "did you mean thing?"),

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import Command, toy_environment
+from support import Command, toy_environment
 
 from baselines.common import record
 from baselines.common.claims import Claim
