@@ -37,12 +37,12 @@ def main(topic: str) -> None:
 
 
 def _main(topic: str, argv: list[str]) -> int:
-    if {"-h", "--help"} & set(argv):
-        print(help.text(topic))
-        return OK
     signal.signal(signal.SIGTERM, _terminated)
     verbose = "hydra.verbose=true" in argv
     try:
+        if {"-h", "--help"} & set(argv):
+            print(help.text(topic, [arg for arg in argv if not arg.startswith("-")]))
+            return OK
         args = get_args_parser().parse_args(argv)
         runs = compose.validate(topic, args.overrides, multirun=args.multirun)
         if args.multirun and not args.cfg:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from baselines.common import compose, options
+from baselines.common.config import RunConfig
 from baselines.common.options import Key
 
 FLAGS = """\
@@ -12,17 +13,22 @@ FLAGS = """\
   hydra.verbose=true        log messages, and the full traceback of an error"""
 
 
-def text(topic: str) -> str:
-    """The help of a topic, without importing torch."""
-    compose.setup(topic)
+def text(topic: str, overrides: list[str]) -> str:
+    """The help of a topic for the options that the overrides choose, without importing torch.
+
+    Raises:
+        UserError: If an override is wrong.
+    """
     defaults = compose.resolve(topic, []).choices
+    chosen = compose.resolve(topic, overrides).choices
     group = list(defaults)[-1]
     parts = [
         f"{options.summary(options.config_class(topic))}\n",
         f"usage: python -m baselines.{topic} [-m] [option=NAME ...] [key=VALUE ...]\n",
         *_options(topic, defaults),
-        "Keys",
-        *_lines(_key_rows(topic, defaults)),
+        f"Keys  (of {', '.join(f'{name}={option}' for name, option in chosen.items())}; "
+        f"of another option: {group}=NAME --help)",
+        *_lines(_key_rows(topic, chosen)),
         "Switches\n" + FLAGS.format(group=group),
         "",
         "Examples",
@@ -51,16 +57,15 @@ def _header(topic: str, group: str, name: str) -> str:
     return ""
 
 
-def _key_rows(topic: str, defaults: dict[str, str]) -> list[tuple[str, str]]:
-    """Every key of the topic and of its default options; an option's own keys follow its group."""
+def _key_rows(topic: str, chosen: dict[str, str]) -> list[tuple[str, str]]:
+    """The keys of the chosen options, of the topic, and those that all topics share."""
+    shared = {key.name for key in options.keys(RunConfig)}
+    own = [key for key in options.keys(options.config_class(topic)) if key.name not in chosen]
     rows = []
-    for key in options.keys(options.config_class(topic)):
-        if key.name not in defaults:
-            rows.append(_row(key, ""))
-    for group, name in defaults.items():
-        for key in options.keys(options.option_class(topic, group, name)):
-            rows.append(_row(key, f"{group}."))
-    return rows
+    for group, name in chosen.items():
+        rows += [_row(key, f"{group}.") for key in options.keys(options.option_class(topic, group, name))]
+    rows += [_row(key, "") for key in own if key.name not in shared]
+    return rows + [_row(key, "") for key in own if key.name in shared]
 
 
 def _row(key: Key, prefix: str) -> tuple[str, str]:

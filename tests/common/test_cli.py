@@ -68,6 +68,8 @@ def test_help_names_options_keys_and_presets(run_toy: Command) -> None:
     assert done.returncode == 0
     for part in ("coin  ", "A die with a number of sides", "steps=20", "number of steps", "thing.heads=0.5", "casino"):
         assert part in done.stdout
+    assert "thing.sides=6" in run_toy("thing=die", "--help").stdout
+    assert run_toy("thing=dye", "--help").returncode == 2
 
 
 def test_cfg_job_shows_the_budget_of_an_option(run_toy: Command) -> None:
