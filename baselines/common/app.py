@@ -44,8 +44,10 @@ def _main(topic: str, argv: list[str]) -> int:
             print(help.text(topic, [arg for arg in argv if not arg.startswith("-")]))
             return OK
         args = get_args_parser().parse_args(argv)
+        if args.multirun and (args.cfg or args.info):
+            raise UserError("-m does not go with --cfg or --info; leave one of them out")
         runs = compose.validate(topic, args.overrides, multirun=args.multirun)
-        if args.multirun and not args.cfg:
+        if args.multirun:
             Terminal().say(f"{runs} runs")
         flags = [arg for arg in argv if arg not in args.overrides]
         return _hydra(topic, [*flags, *compose.normalised(args.overrides)])

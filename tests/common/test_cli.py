@@ -28,6 +28,7 @@ MISTAKES = {
     "wrong launcher": (["hydra/launcher=foo"], "possible: basic, joblib"),
     "added key": (["+foo=1"], "no key foo"),
     "appended key that exists": (["+steps=1"], "without + or ~"),
+    "two modes": (["-m", "--cfg", "job"], "-m does not go with --cfg"),
     "syntax": (["seed=["], "cannot read the override"),
     "empty glob": (["-m", "thing=glob(x*)"], "matches none of coin, die"),
     "refused combination": (["thing=die", "thing.sides=1"], "at least two sides"),
