@@ -81,6 +81,7 @@ def prepare(cfg: RunConfig) -> None:
     # Waiting OpenMP threads must sleep: spinning ones slow other runs on the same cores down.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    import scipy.linalg  # noqa: F401  # its BLAS must be loaded before the app limits the threads of all libraries
     import torch
 
     device = torch_device(cfg)

@@ -1,0 +1,1 @@
+"""Scaling laws: exact theory and simulation of solvable models, and fits to the tables of published runs."""

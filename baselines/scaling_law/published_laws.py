@@ -1,0 +1,42 @@
+"""Published fits of the Chinchilla runs, to be shown beside ours."""
+
+from typing import NamedTuple
+
+from baselines.scaling_law.parametric_fit import ScalingLaw
+
+CHINCHILLA_PARAMETERS = 70e9
+CHINCHILLA_TOKENS = 1.4e12
+CHINCHILLA_COMPUTE = 6 * CHINCHILLA_PARAMETERS * CHINCHILLA_TOKENS
+"""Training compute of Chinchilla in FLOP, from the size and the tokens it was trained with (arXiv:2203.15556)."""
+
+
+class Interval(NamedTuple):
+    """Ends of a confidence interval."""
+
+    low: float
+    high: float
+
+
+HOFFMANN = ScalingLaw.from_logs((6.0073404, 6.0179186, 0.5267228, 0.33917084, 0.2849083))
+"""Hoffmann et al., approach 3, unrounded: from the LaTeX source of arXiv:2203.15556, as used by Besiroglu et al."""
+
+HOFFMANN_EXPONENT_80 = Interval(0.454, 0.455)
+"""Hoffmann et al.'s 80 % interval of the exponent `a` of the compute-optimal model size."""
+
+EPOCH = ScalingLaw(A=477.8, B=2143.4, E=1.8172, alpha=0.3473, beta=0.3672)
+"""The exact optimum of Besiroglu et al.'s objective on their 240 runs (their repository's notebook, cell 18)."""
+
+EPOCH_OBJECTIVE = 1.0184e-3
+"""Upper bound of the sum of Huber losses at that optimum."""
+
+EPOCH_INTERVALS = {
+    "A": Interval(285, 744),
+    "B": Interval(1042, 5810),
+    "E": Interval(1.769, 1.871),
+    "alpha": Interval(0.317, 0.373),
+    "beta": Interval(0.331, 0.415),
+}
+"""Besiroglu et al., 95 % intervals of 4000 bootstraps (notebook, cell 26)."""
+
+EPOCH_EXPONENT_80_WIDTH = 0.051
+"""Besiroglu et al., width of the 80 % interval of the exponent `a` (notebook, cell 26)."""

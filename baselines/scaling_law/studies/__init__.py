@@ -1,0 +1,1 @@
+"""Studies: what a run investigates."""

@@ -1,0 +1,66 @@
+"""The arithmetic of the benchmark tables on records made by hand."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from baselines.common.claims import Claim
+from baselines.common.record import RunView
+from benchmarks.tables import chinchilla, ridge_theory
+
+SIZES, SHAPE = np.array([50, 100, 200]), (2, 1, 3, 3)
+
+
+def view(curves: dict[str, np.ndarray], metrics: dict[str, float], measured: float | None = 1.0) -> RunView:
+    claim = Claim("ridge.median_deviation", "a statement", 0.0, None, 2.0, measured, "a source")
+    config = {"study": {"draws": 20}}
+    head = (Path(), "scaling_law", "key", "done", config, {}, 0)
+    return RunView(*head, metrics, [claim], {}, {}, {}, "", "", None, curves)
+
+
+def ridge_view(deviation: float, limit: float, measured: float | None = 1.0) -> RunView:
+    curves = {
+        "samples": SIZES, "features": SIZES, "ridges": np.array([0.1, 1.0]), "noises": np.array([0.0]),
+        "predicted_test_error": np.ones(SHAPE), "test_error": np.full(SHAPE, 1 + deviation),
+        "test_error_standard_error": np.full(SHAPE, 0.02),
+    }  # fmt: skip
+    return view(curves, {"limit_deviation_percent": limit, "limit_standard_error_percent": 0.4}, measured)
+
+
+def test_runs_are_pooled_with_the_error_of_their_mean():
+    views = [ridge_view(deviation, 0.0) for deviation in (0.01, 0.03, 0.02, 0.02)]
+    mean, error = ridge_theory.pooled(views)
+    assert mean == pytest.approx(np.full(SHAPE, 1.02))
+    assert error == pytest.approx(np.full(SHAPE, 0.01))
+    sheet = ridge_theory.Table().sheet(views)
+    assert len(sheet.rows) == 18
+    assert sheet.rows[0] == [0.1, 0.0, 50, 50, 1.0, "1.02 ± 0.01", "+2.00", "+2.0"]
+
+
+@pytest.mark.parametrize(
+    ("deviation", "limit", "verdicts"), [(0.02, 0.3, ["holds", "holds"]), (0.08, 1.0, ["fails", "fails"])]
+)
+def test_pooled_claims(deviation, limit, verdicts):
+    claims = ridge_theory.Table().claims([ridge_view(deviation, limit)] * 4)
+    assert [claim.verdict for claim in claims] == verdicts
+    assert claims[1].measured == pytest.approx(limit / 0.2)
+
+
+def test_pooled_claims_need_runs_that_measured_theirs():
+    claims = ridge_theory.Table().claims([ridge_view(0.0, 0.0, measured=None)])
+    assert [claim.verdict for claim in claims] == ["not measured"] * 2
+
+
+def test_the_chinchilla_table_stands_beside_published_values(tmp_path):
+    names = chinchilla.QUANTITIES
+    metrics = {"objective": 1e-3}
+    for name in names:
+        level = "_80" if name == "exponent" else ""
+        metrics |= {name: 0.5, f"{name}_low{level}": 0.4, f"{name}_high{level}": 0.6}
+    views = [view({}, metrics), view({}, metrics | {"alpha_low": 0.2, "objective": 1.1e-3})]
+    rows = {row[0]: row for row in chinchilla.Table().sheet(views).rows}
+    assert rows["alpha"] == ["alpha", "0.5", "0.3 … 0.6", "0.3473", "0.317 … 0.373", "0.34"]
+    assert all(None not in row for row in rows.values())
+    assert chinchilla.Table().claims(views)[0].verdict == "fails"
+    assert "study=chinchilla" in (chinchilla.Table().needs(str(tmp_path)) or "")
