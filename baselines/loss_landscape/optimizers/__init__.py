@@ -1,0 +1,1 @@
+"""Options of the group `optimizer`: one file each."""

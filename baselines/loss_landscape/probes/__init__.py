@@ -1,0 +1,1 @@
+"""Options of the group `probe`: one file each."""
