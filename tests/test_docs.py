@@ -1,5 +1,6 @@
 """What the documents say can be typed, and it works."""
 
+import json
 import re
 import shlex
 import subprocess
@@ -7,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from support import toy_environment
 
 from baselines.common import compose, options
 
@@ -61,6 +63,30 @@ def test_readme_commands_run(command: str, tmp_path: Path) -> None:
     if done.returncode == 2 and "missing" in done.stderr:
         pytest.skip(done.stderr.strip())
     assert done.returncode == 0, done.stderr
+
+
+def test_the_example_of_a_new_option_works(toy: Path, tmp_path: Path) -> None:
+    """The README's file makes an option: in the help, in a run, solved (not only in English)."""
+    blocks = {
+        re.search(r"```python\n(.*?)```", (ROOT / name).read_text(encoding="utf-8"), re.S).group(1)  # type: ignore[union-attr]
+        for name in ("README.md", "README.zh-CN.md")
+    }
+    (code,) = blocks
+    target = toy / "baselines" / "pinn_pde" / "problems" / "my_problem.py"
+    target.write_text(code, encoding="utf-8")
+
+    def python(*args: str) -> "subprocess.CompletedProcess[str]":
+        command = [sys.executable, "-m", "baselines.pinn_pde", *args]
+        return subprocess.run(command, cwd=tmp_path, env=toy_environment(toy), capture_output=True, text=True)
+
+    try:
+        assert "Helmholtz u_xx + u_yy" in python("--help").stdout
+        done = python("problem=my_problem", "method.adam_iterations=300", "method.lbfgs_iterations=500")
+    finally:
+        target.unlink()
+    assert done.returncode == 0, done.stderr
+    (path,) = tmp_path.rglob("record.json")
+    assert json.loads(path.read_text())["metrics"]["relative_l2"] < 0.05
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)

@@ -1,0 +1,1 @@
+"""Physics-informed neural networks against reference solutions whose error bar is known."""

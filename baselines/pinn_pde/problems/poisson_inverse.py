@@ -1,0 +1,160 @@
+"""Recover a diffusivity from noisy values of the solution."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from baselines.common.claims import Claim
+from baselines.pinn_pde.problem import Box, Condition, Evaluation, Field, Observations, PDEProblem, Setting, Unknown
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from baselines.pinn_pde.references import Reference
+
+
+@dataclass
+class Problem(PDEProblem):
+    """Inverse Poisson: find a in -a Laplace u = f from noisy values of u.
+
+    On the unit square, u = 0 on the boundary, f = 2 pi^2 sin(pi x) sin(pi y), so that u = sin(pi x) sin(pi y) / a: the
+    data are linear in 1 / a, least squares gives the best estimate in closed form, and the network is judged by it.
+    """
+
+    BUDGETS: ClassVar[dict[str, dict[str, Any]]] = {"smoke": {"num_domain": 200, "num_boundary": 40}}
+    grid: ClassVar[tuple[int, ...]] = (101, 101)
+
+    diffusivity: float = 2.0  # the true value, which produced the data
+    initial_guess: float = 1.0  # where the recovery starts
+    noise: float = 0.05  # standard deviation of the noise; the solution's peak is 1 / diffusivity
+    num_observations: int = 100  # observed points, uniform in the square
+    boundary_weight: float = 100.0  # weight of the exact boundary values against the noisy data; 1 lets noise leak in
+    num_domain: int = 900  # collocation points inside the square
+    num_boundary: int = 120  # points on its boundary
+
+    def __post_init__(self) -> None:
+        """Check the keys.
+
+        Raises:
+            ValueError: If the data could not determine a positive diffusivity.
+        """
+        super().__post_init__()
+        for key in ("diffusivity", "initial_guess", "boundary_weight"):
+            if getattr(self, key) <= 0:
+                raise ValueError(f"problem.{key} must be positive; got {getattr(self, key)}")
+        if self.noise < 0 or self.num_observations < 1:
+            raise ValueError(
+                "problem.noise must be at least 0 and problem.num_observations at least 1; got "
+                f"{self.noise}, {self.num_observations}"
+            )
+        if self.noise * self.diffusivity > 0.2 * math.sqrt(self.num_observations):
+            raise ValueError(
+                f"problem.noise = {self.noise} drowns {self.num_observations} observations of a solution of height "
+                f"{1 / self.diffusivity:.3g}; use less noise or more observations"
+            )
+
+    def domain(self) -> Box:
+        """The unit square."""
+        return Box(("x", "y"), (0.0, 0.0), (1.0, 1.0))
+
+    def unit_solution(self, points: np.ndarray) -> np.ndarray:
+        """Solution for a = 1, [N, 1]."""
+        import numpy as np
+
+        return np.sin(np.pi * points[:, :1]) * np.sin(np.pi * points[:, 1:])
+
+    def residual(self, field: Field) -> list[Any]:
+        """Balance of diffusion and source, the diffusivity unknown."""
+        source = 2.0 * math.pi**2 * field.xp.sin(math.pi * field["x"]) * field.xp.sin(math.pi * field["y"])
+        return [-field.unknown("a") * (field("u", "x", "x") + field("u", "y", "y")) - source]
+
+    def conditions(self) -> list[Condition]:
+        """Zero on all four sides, known without noise."""
+        import numpy as np
+
+        zero = lambda points: np.zeros((len(points), 1))  # noqa: E731
+        return [Condition("boundary", "boundary", zero, weight=self.boundary_weight)]
+
+    def unknowns(self) -> list[Unknown]:
+        """The diffusivity."""
+        return [Unknown("a", self.diffusivity, self.initial_guess)]
+
+    def observations(self, seed: int) -> Observations:
+        """Uniform points and Gaussian noise, from a stream of their own."""
+        from baselines.common.compute import numpy_generator
+
+        generator = numpy_generator(seed, "poisson_inverse", "observations")
+        points = self.domain().sample(self.num_observations, generator)
+        noise = self.noise * generator.standard_normal((self.num_observations, 1))
+        return Observations(points, self.unit_solution(points) / self.diffusivity + noise, self.noise)
+
+    def reference(self) -> Reference:
+        """Closed form for the true diffusivity."""
+        from baselines.pinn_pde.references import ROUNDING, Reference
+
+        return Reference(lambda points: self.unit_solution(points) / self.diffusivity, ROUNDING, "closed form")
+
+    def measure(self, evaluation: Evaluation) -> dict[str, float]:
+        """Both estimates and their distance in standard errors."""
+        import numpy as np
+
+        from baselines.pinn_pde.inverse import diffusivity_cramer_rao, diffusivity_least_squares
+
+        data = evaluation.observations
+        assert data is not None
+        g = self.unit_solution(data.points)
+        classical = diffusivity_least_squares(g, data.values, self.noise)
+        bound = diffusivity_cramer_rao(g, self.diffusivity, self.noise)
+        a = evaluation.unknowns["a"]
+        found = {
+            "diffusivity": a,
+            "diffusivity_error": abs(a / self.diffusivity - 1.0),
+            "least_squares": classical.value,
+            "least_squares_error": abs(classical.value / self.diffusivity - 1.0),
+            "standard_error": bound,
+        }
+        if self.noise > 0:
+            found["off_truth"] = abs(a - self.diffusivity) / bound
+            found["off_least_squares"] = abs(a - classical.value) / bound
+            misfit = evaluation.predict(data.points) - data.values
+            found["misfit_over_variance"] = float(np.mean(misfit**2)) / self.noise**2
+        return found
+
+    def claims(self, metrics: dict[str, float], setting: Setting) -> list[Claim]:
+        """The estimate is as good as the data allow."""
+        noisy = setting.trained and self.noise > 0
+        scatter = 3.0 * math.sqrt(2.0 / self.num_observations)  # of a mean of squared normal numbers
+        return [
+            Claim(
+                "pinn.poisson_inverse.truth",
+                f"Inverse Poisson: the diffusivity from {self.num_observations} values with noise {self.noise:g} lies "
+                f"within three standard errors ({metrics['standard_error']:.3g} each) of the true {self.diffusivity:g}",
+                0.0,
+                None,
+                3.0,
+                metrics["off_truth"] if noisy else None,
+                "Cramér-Rao: se(a) = a^2 sigma / sqrt(sum g_i^2); a Gaussian leaves three of them once in 370",
+            ),
+            Claim(
+                "pinn.poisson_inverse.efficiency",
+                "Inverse Poisson: the network's estimate is within a quarter of a standard error of least squares on "
+                "the same data",
+                0.0,
+                None,
+                0.25,
+                metrics["off_least_squares"] if noisy and self.boundary_weight >= 100 else None,
+                "least squares attains the bound; an extra quarter would add 1/16 to its variance",
+            ),
+            Claim(
+                "pinn.poisson_inverse.noise",
+                "Inverse Poisson: the network passes the data at the distance of the noise, mean square misfit over "
+                "variance = 1 within three standard deviations: the noise itself is not learned",
+                1.0,
+                1.0 - scatter,
+                1.0 + scatter,
+                metrics["misfit_over_variance"] if noisy else None,
+                "chi-squared statistic with as many degrees of freedom as observations",
+            ),
+        ]
