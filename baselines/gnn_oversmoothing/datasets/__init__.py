@@ -1,0 +1,1 @@
+"""Graphs with features, labels and splits (``dataset=``)."""

@@ -1,0 +1,1 @@
+"""Graph layers to stack (``model=``)."""
