@@ -90,8 +90,9 @@ def prepare(cfg: RunConfig) -> None:
     random.seed(cfg.seed)
     np.random.seed(cfg.seed % 2**32)
     torch.manual_seed(cfg.seed)
-    # Some CUDA kernels have no deterministic form: there it warns, on the CPU it is an error.
-    torch.use_deterministic_algorithms(True, warn_only=device.type == "cuda")
+    # Some CUDA kernels have no deterministic form: there it warns, on the CPU it is an error. This call does what
+    # torch.use_deterministic_algorithms does, without importing torch's compiler, which takes a second.
+    torch.set_deterministic_debug_mode("warn" if device.type == "cuda" else "error")
 
 
 def environment(cfg: RunConfig) -> dict[str, Any]:
