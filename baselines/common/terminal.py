@@ -44,7 +44,7 @@ class Terminal:
     def _bar(self, total: int, label: str) -> Iterator[Tick]:
         columns = (
             TextColumn("{task.description}"),
-            BarColumn(),
+            BarColumn(bar_width=20),  # leaves room for the quantities in 80 columns
             MofNCompleteColumn(),
             TextColumn("{task.fields[shown]}"),
             TimeElapsedColumn(),
