@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from baselines.common import plotting, record
+from baselines.common import plotting, record, terminal
 from baselines.common.record import RunView
 from benchmarks import claims
 from benchmarks.claims import Gathered
@@ -49,6 +49,7 @@ def page(name: str, table: Table, views: list[RunView], suite: str, planned: int
     if not done:
         return None
     title, _, caption = (inspect.getdoc(type(table)) or name).partition("\n")
+    title = title.rstrip(".")
     counted = f"{len(done)} of {planned} runs finished"
     diverged = sum(view.status == record.DIVERGED for view in views)
     if diverged:
@@ -75,7 +76,7 @@ def _provenance(views: list[RunView]) -> str:
 
 def write(made: Page, folder: Path, lang: str) -> None:
     """Write a table as Markdown, CSV and LaTeX, and its figure."""
-    write_sheet(made.sheet, folder / made.name, f"{made.title} {made.caption}")
+    write_sheet(made.sheet, folder / made.name, f"{made.title}. {made.caption}")
     figure, used = made.figure(lang)
     if figure is not None:
         plotting.save(figure, folder / made.name, used)
@@ -90,12 +91,24 @@ def write_sheet(sheet: Sheet, stem: Path, caption: str) -> None:
             stream.write(text.encode())
 
 
+def _one_run(made: Page, folder: Path) -> list[str]:
+    """The picture that the first run of a table left in its record."""
+    view = made.views[0]
+    picture = view.folder / "figure.png"
+    if not picture.exists():
+        return []
+    with record.atomic(folder / "img" / f"{made.name}-run.png") as stream:
+        stream.write(picture.read_bytes())
+    label = f"The figure of one of these runs: {', '.join(view.choices.values())}, seed {view.seed}"
+    return [f"{label}.\n", f"![{label}](img/{made.name}-run.png)\n"]
+
+
 def publish(pages: list[Page], folder: Path, suite: str) -> list[Path]:
     """Write one Markdown page a topic, with tables, figures and claims, for readers who run nothing."""
     written = []
     for topic in sorted({made.topic for made in pages}):
         own = [made for made in pages if made.topic == topic]
-        command = f"python -m benchmarks topic={topic} suite={suite} publish={folder.as_posix()}"
+        command = f"python -m benchmarks topic={topic} suite={suite} publish={terminal.shown_path(folder)}"
         parts = [
             f"# Results: {topic}\n",
             f"Generated from records by `{command}`; not edited by hand. "
@@ -104,14 +117,13 @@ def publish(pages: list[Page], folder: Path, suite: str) -> list[Path]:
         for made in own:
             parts.append(f"## {made.title}\n")
             figure, used = made.figure("en")
+            (folder / "img").mkdir(parents=True, exist_ok=True)
             if figure is not None:
-                (folder / "img").mkdir(parents=True, exist_ok=True)
                 plotting.save(figure, folder / "img" / made.name, used, formats=("png",))
                 parts.append(f"![{made.title}](img/{made.name}.png)\n")
-            parts += [made.sheet.markdown(), f"*{made.caption}*\n"]
+            parts += [made.sheet.markdown(), f"*{made.caption}*\n", *_one_run(made, folder)]
         parts += ["## Claims\n", claims.sheet([entry for made in own for entry in made.claims]).markdown()]
         path = folder / f"{topic}.md"
-        folder.mkdir(parents=True, exist_ok=True)
         with record.atomic(path) as stream:
             stream.write("\n".join(parts).encode())
         written.append(path)

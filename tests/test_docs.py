@@ -105,6 +105,16 @@ def test_the_readmes_say_the_same() -> None:
     assert sorted(commands(ROOT / "README.md")) == sorted(commands(ROOT / "README.zh-CN.md"))
 
 
+@pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md"])
+def test_the_readme_shows_published_numbers(name: str) -> None:
+    """The tables under the pictures are lines of the generated pages, not typed by hand."""
+    generated = {line for page in (ROOT / "docs" / "results").glob("*.md") for line in page.read_text().splitlines()}
+    sections = re.split(r"^## ", (ROOT / name).read_text(encoding="utf-8"), flags=re.M)
+    (shown,) = [section for section in sections if "docs/results/img" in section]
+    rows = [line for line in shown.splitlines() if line.startswith("|")]
+    assert len(rows) > 12 and set(rows) <= generated, [row for row in rows if row not in generated]
+
+
 def test_no_machine_paths_or_hosts_in_the_repository() -> None:
     names = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
     if names.returncode:
