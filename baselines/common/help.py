@@ -7,7 +7,7 @@ from baselines.common.config import RunConfig
 from baselines.common.options import Key
 
 FLAGS = """\
-  -m                        run every combination of the values given (seed=0,1,2  seed=range(0,5)  {group}=glob(*))
+  -m                        run every combination of the values given (seed=0,1,2  "seed=range(0,5)"  "{group}=glob(*)")
   --cfg job                 print the composed configuration and stop
   hydra/launcher=joblib     with -m: runs side by side, one process a core
   hydra.verbose=true        log messages, and the full traceback of an error"""
@@ -33,7 +33,7 @@ def text(topic: str, overrides: list[str]) -> str:
         "",
         "Examples",
         f"  python -m baselines.{topic} budget=smoke",
-        f"  python -m baselines.{topic} -m seed=range(0,5) hydra/launcher=joblib",
+        f'  python -m baselines.{topic} -m "seed=range(0,5)" hydra/launcher=joblib',
     ]
     return "\n".join(parts)
 
