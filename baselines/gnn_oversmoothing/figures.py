@@ -102,6 +102,7 @@ def _layers(ax: Axes, view: RunView, text: Text) -> None:
     ax.plot(layer, predicted, **PREDICTION, label=f"{text('spectral gap')}: {slope}")
     ax.set(yscale="log", xlabel=text("layer"), ylabel=text("relative to layer 0"))
     ax.set_title(text("Layers of the deepest network"))
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.legend(loc="lower left")
     _room_below(ax)
 

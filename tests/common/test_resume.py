@@ -140,7 +140,14 @@ def test_two_processes_at_once_lose_nothing(toy: Path, tmp_path: Path) -> None:
 def test_interrupt(toy: Path, tmp_path: Path, number: signal.Signals) -> None:
     log = tmp_path / "log"
     command = [sys.executable, "-m", "baselines.toy", f"log={log}", "pause=0.05", "steps=200"]
-    process = subprocess.Popen(command, cwd=tmp_path, env=toy_environment(toy), stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command,
+        cwd=tmp_path,
+        env=toy_environment(toy),
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),  # a shell's background jobs ignore Ctrl-C
+    )
     while not worked(log):
         time.sleep(0.02)
     time.sleep(0.3)

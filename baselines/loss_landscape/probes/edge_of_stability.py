@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from baselines.loss_landscape.config import Config
 
 COHEN = "Cohen et al. 2021 (arXiv:2103.00065), abstract and Figure 1"
+MOST_EIGENVALUES = 50  # Lanczos is for a few; the whole spectrum of a small network is cheaper dense
 ENOUGH_STEPS = 1000  # a shorter run is over before the sharpness has settled: its claims are not measured
 
 
@@ -45,6 +46,8 @@ class Probe:
         """Check the keys."""
         for key in ("steps", "every", "eigenvalues", "control_steps"):
             check_at_least(f"probe.{key}", getattr(self, key), 1)
+        if self.eigenvalues > MOST_EIGENVALUES:
+            raise ValueError(f"probe.eigenvalues must be at most {MOST_EIGENVALUES}; got {self.eigenvalues}")
         if not 0 < self.tol < 1:
             raise ValueError(f"probe.tol must be between 0 and 1; got {self.tol}")
         if not 0 <= self.control < 1:
