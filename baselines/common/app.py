@@ -139,7 +139,12 @@ def execute(run: Run, show: Terminal, *, alone: bool = True, verbose: bool = Fal
             view = _finished(run, code, show)  # another process may have finished it while this one waited
             if view is None:
                 view = _run(run, code, show, verbose)
-    show.result(view, run.label, pictures(view, run.cfg.lang))
+    try:
+        drawn = pictures(view, run.cfg.lang)
+    except OSError as problem:  # full disk, or somebody's read-only results: the record is complete all the same
+        log.warning("the figure cannot be written (%s); the same command draws it later", problem)
+        drawn = []
+    show.result(view, run.label, drawn)
     return view
 
 
@@ -222,12 +227,13 @@ def _run(run: Run, code: dict[str, Any], show: Terminal, verbose: bool) -> RunVi
         rec.finish(record.INTERRUPTED)
         raise
     except Exception as problem:
+        where = "not recorded"
         with suppress(OSError):  # on a full disk not even the failure can be recorded
             rec.finish(record.FAILED, error=traceback.format_exc())
+            where = f"traceback in {terminal.shown_path(run.folder / record.RECORD)}"
         if verbose:
             traceback.print_exc()
-        where = terminal.shown_path(run.folder / record.RECORD)
-        raise RunFailed(f"{run.label}: {type(problem).__name__}: {problem} (traceback in {where})") from problem
+        raise RunFailed(f"{run.label}: {type(problem).__name__}: {problem} ({where})") from problem
     view = record.read(run.folder)
     if view is None:
         raise RunFailed(f"{run.label}: the record disappeared from {run.folder}")

@@ -221,6 +221,28 @@ def test_full_disk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert sorted(path.name for path in rec.folder.iterdir()) == ["record.json"]
 
 
+def test_a_disk_that_is_full_from_the_start_or_for_the_figure_only(toy: Path, tmp_path: Path) -> None:
+    """A limit on the size of files stands for a full disk: real writes of a real process fail."""
+    resource = pytest.importorskip("resource")
+
+    def run(size: int) -> "subprocess.CompletedProcess[str]":
+        command = [sys.executable, "-m", "baselines.toy", "steps=200"]
+        limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))  # noqa: E731
+        return subprocess.run(
+            command, cwd=tmp_path, env=toy_environment(toy), capture_output=True, text=True, preexec_fn=limit
+        )
+
+    nothing_fits = run(100)
+    assert nothing_fits.returncode == 1 and "File too large" in nothing_fits.stderr
+    assert "not recorded" in nothing_fits.stderr and not list(tmp_path.rglob("*.json"))
+    record_fits = run(8000)
+    assert record_fits.returncode == 0 and "the figure cannot be written" in record_fits.stderr
+    assert "holds" in record_fits.stdout and not list(tmp_path.rglob("figure*"))
+    everything_fits = run(10_000_000)
+    assert "already done" in everything_fits.stdout and list(tmp_path.rglob("figure.png"))
+    assert not list(tmp_path.rglob(".*.tmp"))
+
+
 @pytest.mark.parametrize("moment", range(8))
 def test_a_kill_at_each_system_call_of_a_write(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, moment: int) -> None:
     """Stop at the n-th fsync or rename, as a kill would: the record is the old one or the new one, never half."""
