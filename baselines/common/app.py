@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
 from hydra import main as hydra_main
 from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
@@ -26,6 +27,7 @@ from baselines.common.record import Record, RunView
 from baselines.common.terminal import Terminal
 
 FINISHED = (record.DONE, record.DIVERGED)  # a diverged run would diverge again
+LOCK = ".lock"
 OK, FAILURE, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 log = logging.getLogger(__name__)
@@ -132,13 +134,14 @@ def execute(run: Run, show: Terminal, *, alone: bool = True, verbose: bool = Fal
         show.say(f"skipped     {run.label}: {reason}")
         return None
     code = {"fingerprint": identity.fingerprint(run.topic, run.choices), "commit": identity.git_commit()}
-    view = _finished(run, code, show)
+    view, note = _finished(run, code)
+    if note and not (view and show.compact):
+        show.say(note)
     if view is None:
         compute.prepare(run.cfg)
         with _locked(run, show):
-            view = _finished(run, code, show)  # another process may have finished it while this one waited
-            if view is None:
-                view = _run(run, code, show, verbose)
+            view, _ = _finished(run, code)  # another process may have finished it by now
+            view = view or _run(run, code, show, verbose)
     try:
         drawn = pictures(view, run.cfg.lang)
     except OSError as problem:  # full disk, or somebody's read-only results: the record is complete all the same
@@ -157,30 +160,25 @@ def _refused(run: Run) -> str | None:
     return None
 
 
-def _finished(run: Run, code: dict[str, Any], show: Terminal) -> RunView | None:
-    """The finished record of this very run, if there is one that the present code made."""
+def _finished(run: Run, code: dict[str, Any]) -> tuple[RunView | None, str]:
+    """The finished record of this very run, if there is one that the present code made, and what to say of it."""
     found = record.read(run.folder)
     if found is None or found.status not in FINISHED or run.cfg.force:
-        return None
+        return None, ""
     if run.cfg.device == "cuda" and found.environment["device"] == "cpu":
-        return None  # asked for a GPU: what the CPU computed is no answer
+        return None, ""  # asked for a GPU: what the CPU computed is no answer
     if found.code["fingerprint"] != code["fingerprint"]:
-        show.say(f"stale: the code has changed since {found.ended}; running again")
-        return None
-    if not show.compact:
-        show.say(f"already {found.status} on {found.ended}; force=true runs it again")
-    return found
+        return None, f"stale: the code has changed since {found.ended}; running again"
+    return found, f"already {found.status} on {found.ended}; force=true runs it again"
 
 
 @contextmanager
 def _locked(run: Run, show: Terminal) -> Iterator[None]:
     """Hold the record's folder; a lock dies with its process, so a killed run never blocks the next."""
-    from filelock import FileLock, Timeout
-
     fresh = not run.folder.exists()
     try:
         run.folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(run.folder / ".lock")
+        lock = FileLock(run.folder / LOCK)
         try:
             lock.acquire(timeout=0)
         except Timeout:
@@ -221,7 +219,9 @@ def _run(run: Run, code: dict[str, Any], show: Terminal, verbose: bool) -> RunVi
         rec.finish(record.DONE, outcome)
     except Diverged as problem:
         rec.finish(record.DIVERGED, error=str(problem))
-    except UserError:
+    except UserError as problem:  # a fresh folder is removed again; an older record must not look as if it ran
+        with suppress(OSError):
+            rec.finish(record.FAILED, error=str(problem))
         raise
     except (KeyboardInterrupt, SystemExit):
         rec.finish(record.INTERRUPTED)
@@ -251,8 +251,11 @@ def pictures(view: RunView, lang: str) -> list[Path]:
     suffix = "" if used == "en" else f".{used}"
     main_picture = view.folder / f"figure{suffix}.png"
     if not main_picture.exists() or main_picture.stat().st_mtime < Path(module.__file__ or "").stat().st_mtime:
-        for name, figure in plotting.drawn(module.draw, view, text, lang=used).items():
-            plotting.save(figure, view.folder / f"{name}{suffix}", used)
+        with FileLock(view.folder / LOCK):
+            record.tidy(view.folder)
+            figures = plotting.drawn(module.draw, view, text, lang=used)
+            for name in reversed(figures):  # the main picture's PNG is written last: where it is, the others are
+                plotting.save(figures[name], view.folder / f"{name}{suffix}", used)
     others = [path for path in view.folder.glob("*.png") if (".zh" in path.stem) == (used == "zh")]
     return [main_picture, *sorted(set(others) - {main_picture})]
 

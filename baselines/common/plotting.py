@@ -86,8 +86,8 @@ def drawn(draw: Callable[..., Any], *args: Any, lang: str = "en") -> Any:
         return draw(*args)
 
 
-def save(figure: Figure, stem: Path, lang: str = "en", formats: tuple[str, ...] = ("png", "pdf")) -> None:
-    """Write `<stem>.png` and `<stem>.pdf`, each atomically."""
+def save(figure: Figure, stem: Path, lang: str = "en", formats: tuple[str, ...] = ("pdf", "png")) -> None:
+    """Write `<stem>.pdf`, then `<stem>.png`, each atomically."""
     from baselines.common.record import atomic  # here, because records do not need matplotlib
 
     def render() -> None:

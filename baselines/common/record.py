@@ -91,10 +91,9 @@ class Record:
         self._started = _now()
 
     def start(self) -> None:
-        """Write the record with the status `running`; remove what a killed run left half-written."""
+        """Write the record with the status `running`."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        for leftover in self.folder.glob(".*.tmp"):
-            leftover.unlink()
+        tidy(self.folder)
         self._write(RUNNING)
 
     def log(self, series: str, **values: float) -> None:
@@ -157,6 +156,12 @@ def atomic(path: Path) -> Iterator[IO[bytes]]:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def tidy(folder: Path) -> None:
+    """Remove what a killed process left half-written; call it only while holding the folder's lock."""
+    for leftover in folder.glob(".*.tmp"):
+        leftover.unlink(missing_ok=True)
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:

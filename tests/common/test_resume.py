@@ -51,10 +51,24 @@ def test_changed_code_makes_a_record_stale(run_toy: Command, toy: Path, tmp_path
         source.write_text(text + "\n# a comment changes nothing\n")
         assert "stale" not in run_toy(f"log={log}").stdout
         source.write_text(text.replace("total / cfg.steps", "total / cfg.steps + 0"))
-        assert "stale" in run_toy(f"log={log}").stdout
+        assert run_toy(f"log={log}").stdout.count("stale") == 1
         assert len(worked(log)) == 2
     finally:
         source.write_text(text)
+
+
+def test_data_that_vanish_do_not_leave_a_run_under_way(run_toy: Command, toy: Path, tmp_path: Path) -> None:
+    """A finished record, then the same run again, refused for its input: the record says failed, not running."""
+    source = toy / "baselines" / "toy" / "run.py"
+    text = source.read_text()
+    try:
+        run_toy()
+        source.write_text(text.replace('cfg.fault == "user"', "True"))
+        assert run_toy().returncode == 2
+    finally:
+        source.write_text(text)
+    (path,) = tmp_path.rglob("record.json")
+    assert json.loads(path.read_text())["status"] == "failed"
 
 
 def test_another_option_leaves_records_valid(run_toy: Command, toy: Path, tmp_path: Path) -> None:
@@ -120,7 +134,13 @@ def test_killed_at_any_moment_leaves_whole_records(toy: Path, run_toy: Command, 
     (folder,) = (tmp_path / "results" / "toy").iterdir()
     view = record.read(folder)
     assert view is not None and view.status == "done" and len(view.curves["train.total"]) == 3000
-    assert not list(folder.glob(".*.tmp")) and (folder / "figure.png").exists()
+    assert sorted(path.name for path in folder.iterdir()) == [
+        ".lock",
+        "curves.npz",
+        "figure.pdf",
+        "figure.png",
+        "record.json",
+    ]
 
 
 def test_two_processes_at_once_lose_nothing(toy: Path, tmp_path: Path) -> None:
