@@ -145,7 +145,7 @@ def test_killed_at_any_moment_leaves_whole_records(toy: Path, run_toy: Command, 
 
 def test_two_processes_at_once_lose_nothing(toy: Path, tmp_path: Path) -> None:
     log = tmp_path / "log"
-    command = [sys.executable, "-m", "baselines.toy", f"log={log}", "pause=0.05"]
+    command = [sys.executable, "-m", "baselines.toy", f"log={log}", "pause=0.25"]
     pair = [
         subprocess.Popen(command, cwd=tmp_path, env=toy_environment(toy), stdout=subprocess.PIPE, text=True)
         for _ in range(2)
