@@ -109,7 +109,7 @@ def translator(lang: str, catalogue: dict[str, str]) -> tuple[Callable[[str], st
         catalogue: English label to Chinese label.
     """
     if lang == "zh" and chinese_font() is None:
-        log.warning('no Chinese font found, labels stay English; pip install "research-baselines[zh]" brings one')
+        log.warning('no Chinese font found, labels stay English; "pip install zhplot" (the extra zh) brings one')
         lang = "en"
     return (lambda label: catalogue.get(label, label)) if lang == "zh" else (lambda label: label), lang
 
