@@ -57,7 +57,7 @@ def _benchmark(cfg: Config) -> int:
         console.print(f"\n[bold]{page.title}[/]\n")
         console.print(page.sheet.markdown(), markup=False, soft_wrap=True)
         pages.append(page)
-    gathered = [entry for page in pages for entry in page.claims]
+    gathered = claims.unique(entry for page in pages for entry in page.claims)
     render.write_sheet(claims.sheet(gathered), folder / "claims", "All claims.")
     _summary(console, gathered, folder, failures)
     if cfg.publish:

@@ -65,6 +65,14 @@ def gather(topic: str, views: list[RunView], across: list[Claim]) -> list[Gather
     return found
 
 
+def unique(entries: Iterable[Gathered]) -> list[Gathered]:
+    """Each statement once, as the first table with it gathered it: tables may share runs."""
+    found: dict[tuple[str, str], Gathered] = {}
+    for entry in entries:
+        found.setdefault((entry.claim.id, entry.claim.statement), entry)
+    return list(found.values())
+
+
 def published(topic: str) -> dict[str, dict[str, str]]:
     """Published values by claim id; kept apart from everything measured."""
     path = PUBLISHED / f"{topic}.csv"

@@ -99,7 +99,8 @@ def _one_run(made: Page, folder: Path) -> list[str]:
         return []
     with record.atomic(folder / "img" / f"{made.name}-run.png") as stream:
         stream.write(picture.read_bytes())
-    label = f"The figure of one of these runs: {', '.join(view.choices.values())}, seed {view.seed}"
+    chosen = ", ".join(name for name in view.choices.values() if name != "none")
+    label = f"The figure of one of these runs: {chosen}, seed {view.seed}"
     return [f"{label}.\n", f"![{label}](img/{made.name}-run.png)\n"]
 
 
@@ -122,7 +123,7 @@ def publish(pages: list[Page], folder: Path, suite: str) -> list[Path]:
                 plotting.save(figure, folder / "img" / made.name, used, formats=("png",))
                 parts.append(f"![{made.title}](img/{made.name}.png)\n")
             parts += [made.sheet.markdown(), f"*{made.caption}*\n", *_one_run(made, folder)]
-        parts += ["## Claims\n", claims.sheet([entry for made in own for entry in made.claims]).markdown()]
+        parts += ["## Claims\n", claims.sheet(claims.unique(entry for made in own for entry in made.claims)).markdown()]
         path = folder / f"{topic}.md"
         with record.atomic(path) as stream:
             stream.write("\n".join(parts).encode())

@@ -250,7 +250,7 @@ def pictures(view: RunView, lang: str) -> list[Path]:
     text, used = plotting.translator(lang, module.ZH)
     suffix = "" if used == "en" else f".{used}"
     main_picture = view.folder / f"figure{suffix}.png"
-    if not main_picture.exists() or main_picture.stat().st_mtime < Path(module.__file__ or "").stat().st_mtime:
+    if not main_picture.exists() or main_picture.stat().st_mtime < _changed(Path(module.__file__ or "")):
         with FileLock(view.folder / LOCK):
             record.tidy(view.folder)
             figures = plotting.drawn(module.draw, view, text, lang=used)
@@ -258,6 +258,12 @@ def pictures(view: RunView, lang: str) -> list[Path]:
                 plotting.save(figures[name], view.folder / f"{name}{suffix}", used)
     others = [path for path in view.folder.glob("*.png") if (".zh" in path.stem) == (used == "zh")]
     return [main_picture, *sorted(set(others) - {main_picture})]
+
+
+def _changed(module: Path) -> float:
+    """When a module, or a file of the package it opens, was last changed."""
+    files = module.parent.glob("*.py") if module.name == "__init__.py" else [module]
+    return max(file.stat().st_mtime for file in files)
 
 
 def _remove(folder: Path) -> None:

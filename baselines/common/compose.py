@@ -53,15 +53,20 @@ class Run(NamedTuple):
     key: str
 
     @property
+    def chosen(self) -> list[str]:
+        """The chosen options by name, without the absent ones (`norm=none`)."""
+        return [name for name in self.choices.values() if name != "none"]
+
+    @property
     def folder(self) -> Path:
         """The record's folder."""
-        name = "-".join([*self.choices.values(), f"s{self.cfg.seed}", self.key])
+        name = "-".join([*self.chosen, f"s{self.cfg.seed}", self.key])
         return Path(self.cfg.results).expanduser() / self.topic / name
 
     @property
     def label(self) -> str:
         """The run in a few words."""
-        return f"{self.topic}: {', '.join(self.choices.values())}, seed {self.cfg.seed}"
+        return f"{self.topic}: {', '.join(self.chosen)}, seed {self.cfg.seed}"
 
 
 def setup(topic: str) -> None:

@@ -93,6 +93,8 @@ def prepare(cfg: RunConfig) -> None:
     # Some CUDA kernels have no deterministic form: there it warns, on the CPU it is an error. This call does what
     # torch.use_deterministic_algorithms does, without importing torch's compiler, which takes a second.
     torch.set_deterministic_debug_mode("warn" if device.type == "cuda" else "error")
+    # Not NaN into memory that is written at once anyway.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
 
 
 def environment(cfg: RunConfig) -> dict[str, Any]:

@@ -66,16 +66,34 @@ def option_class(topic: str, group: str, name: str) -> type:
 
 
 def source_files(topic: str, choices: dict[str, str]) -> list[Path]:
-    """The files that decide what a run computes: shared modules, helpers, and the chosen options.
+    """The files that decide what a run computes: the topic's `run.py`, the chosen options, and what they import.
 
-    Files of options that were not chosen, and the drawing code, are left out: adding an option or changing a
-    figure leaves the other records valid.
+    Other options, other studies' mathematics and the drawing code are left out: adding an option or changing a figure
+    leaves the other records valid. Of the shared services only `compute.py` (seeds, precision) counts.
     """
     folders = import_module(f"baselines.{topic}.config").GROUPS
-    shared = [path for path in (PACKAGE / topic).glob("*.py") if path.name != "figures.py"]
-    helpers = [path for folder in folders.values() for path in (PACKAGE / topic / folder).glob("_*.py")]
-    chosen = [PACKAGE / topic / folders[group] / f"{name}.py" for group, name in choices.items()]
-    return sorted([*shared, *helpers, *chosen, PACKAGE / "common" / "compute.py"])
+    waiting = [PACKAGE / topic / "config.py", PACKAGE / topic / "run.py"]
+    waiting += [PACKAGE / topic / folders[group] / f"{name}.py" for group, name in choices.items()]
+    found: set[Path] = set()
+    while waiting:
+        path = waiting.pop()
+        if path not in found:
+            found.add(path)
+            waiting += _imported(path, path.stat().st_mtime_ns, f"baselines.{topic}.")
+    return sorted([*found, PACKAGE / "common" / "compute.py"])
+
+
+@cache
+def _imported(path: Path, modified: int, package: str) -> list[Path]:
+    """The modules of a topic that a file imports, also inside functions (`modified` only renews the cache)."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    files = (PACKAGE.parent / f"{name.replace('.', '/')}.py" for name in names if name.startswith(package))
+    return sorted(file for file in files if file.exists())
 
 
 def register(topic: str) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from support import Command, toy_environment
 
-from baselines.common import record
+from baselines.common import options, record
 from baselines.common.claims import Claim
 from baselines.common.record import Outcome, Record
 
@@ -55,6 +55,15 @@ def test_changed_code_makes_a_record_stale(run_toy: Command, toy: Path, tmp_path
         assert len(worked(log)) == 2
     finally:
         source.write_text(text)
+
+
+def test_only_the_code_that_a_run_imports_belongs_to_it() -> None:
+    """Shared modules and the chosen options, also those imported inside functions; not other studies or figures."""
+    topic, absent = "gnn_oversmoothing", dict.fromkeys(("norm", "drop", "rewiring"), "none")
+    choices = {"study": "depth", "model": "gcnii", "dataset": "csbm"} | absent
+    names = {path.relative_to(options.PACKAGE).as_posix() for path in options.source_files(topic, choices)}
+    assert {f"{topic}/depth_study.py", f"{topic}/layers/gcnii.py", f"{topic}/sparse.py", "common/compute.py"} <= names
+    assert not any(part in name for name in names for part in ("figures", "curvature", "layers/gat", "datasets/cora"))
 
 
 def test_data_that_vanish_do_not_leave_a_run_under_way(run_toy: Command, toy: Path, tmp_path: Path) -> None:
