@@ -6,6 +6,7 @@ phi as in Chien, Peng, Li and Milenkovic, Adaptive Universal Generalized PageRan
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,6 +32,16 @@ def signal_strengths(phi: float, epsilon: float, gamma: float) -> tuple[float, f
     return float(np.sqrt(1.0 + epsilon) * np.sin(angle)), float(np.sqrt(gamma * (1.0 + epsilon)) * np.cos(angle))
 
 
+def feature_accuracy(phi: float, epsilon: float, gamma: float) -> float:
+    """Return the accuracy of the best classifier that sees the features alone and even knows u.
+
+    Along u the features of the classes lie at +-sqrt(mu / n) |u| with standard deviation 1 / sqrt(p), and |u| tends to 1:
+    the accuracy is Phi(sqrt(mu / gamma)), Phi the normal distribution function.
+    """
+    _, feature_signal = signal_strengths(phi, epsilon, gamma)
+    return 0.5 * (1.0 + math.erf(math.sqrt(max(feature_signal, 0.0) / (2.0 * gamma))))
+
+
 def edge_rates(degree: float, graph_signal: float) -> tuple[float, float]:
     """Return (c_in, c_out) = d +- sqrt(d) Lambda: n times the edge probability within and between classes.
 
@@ -51,7 +62,7 @@ def sample_csbm(
     """Draw a contextual stochastic block model.
 
     Two classes of equal size, y_i = +-1.  An edge {i, j} is present with probability c_in / n if y_i = y_j, else
-    c_out / n.  Features x_i = sqrt(mu / n) y_i u + z_i / sqrt(p), with u and z_i standard normal in R^p.
+    c_out / n.  Features x_i = sqrt(mu / n) y_i u + z_i / sqrt(p), with u ~ N(0, I / p) and z_i ~ N(0, I) in R^p.
 
     Args:
         n: number of nodes.
@@ -80,7 +91,7 @@ def sample_csbm(
         _pairs_between(positive, negative, c_out / n, generator),
     ]
     edges = np.sort(np.concatenate(parts, axis=1), axis=0)
-    u = generator.standard_normal(p)
+    u = generator.standard_normal(p) / np.sqrt(p)
     noise = generator.standard_normal((n, p))
     features = np.sqrt(feature_signal / n) * y[:, None] * u + noise / np.sqrt(p)
     return ContextualSBM(edges, features, (y > 0).astype(np.int64))

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from baselines.gnn_oversmoothing.csbm import _pairs_within, edge_rates, sample_csbm, signal_strengths
+from baselines.gnn_oversmoothing.csbm import _pairs_within, edge_rates, feature_accuracy, sample_csbm, signal_strengths
 from baselines.gnn_oversmoothing.datasets.csbm import Dataset
 
 
@@ -44,8 +44,20 @@ def test_edge_counts_and_features_follow_the_definition() -> None:
     assert sample.labels.sum() == n // 2
     sign = 2.0 * sample.labels - 1.0
     centre = (sign[:, None] * sample.features).mean(axis=0)  # sqrt(mu / n) u + noise of size 1 / sqrt(n p) per entry
-    assert np.sum(centre**2) == pytest.approx(mu / n * p + 1 / n, rel=0.35)
+    assert np.sum(centre**2) == pytest.approx(mu / n + 1 / n, rel=0.35)  # |u| tends to 1
     assert (sample.features - sign[:, None] * centre).var() == pytest.approx(1 / p, rel=0.01)
+
+
+def test_features_alone_are_as_good_as_the_formula_says() -> None:
+    n, p = 40_000, 400  # many nodes for each feature, so that the direction u is known
+    sample = sample_csbm(n, p, degree=5.0, epsilon=3.25, phi=0.0, generator=np.random.default_rng(0))
+    sign = 2.0 * sample.labels - 1.0
+    centre = (sign[:, None] * sample.features).mean(axis=0)
+    accuracy = float(np.mean(np.sign(sample.features @ centre) == sign))
+    predicted = feature_accuracy(0.0, 3.25, n / p)
+    assert predicted == pytest.approx(0.675, abs=0.001)
+    assert accuracy == pytest.approx(predicted, abs=0.03)  # |u| is within 5 % of 1, the direction within 10 degrees
+    assert feature_accuracy(1.0, 3.25, n / p) == pytest.approx(0.5)
 
 
 def test_options_refuse_impossible_models() -> None:

@@ -53,6 +53,12 @@ class Dataset:
                 f"got {self.train} and {self.validation}"
             )
 
+    def feature_accuracy(self) -> float:
+        """Return the accuracy that no classifier of the features alone exceeds."""
+        from baselines.gnn_oversmoothing.csbm import feature_accuracy
+
+        return feature_accuracy(self.phi, self.epsilon, self.nodes / self.features)
+
     def load(self, cfg: Any) -> Task:
         """Draw graph, features and split from the run's seed, the same for every model."""
         import torch
@@ -63,11 +69,15 @@ class Dataset:
 
         generator = numpy_generator(cfg.seed, "csbm")
         sample = sample_csbm(self.nodes, self.features, self.degree, self.epsilon, self.phi, generator)
-        masks = random_split(self.nodes, (self.train, self.validation), numpy_generator(cfg.seed, "split"))
+        shares = (self.train, self.validation)
+        masks = map(torch.from_numpy, random_split(self.nodes, shares, numpy_generator(cfg.seed, "split")))
+        train, validation, test = masks
         return Task(
             "cSBM",
             Graph.from_edges(torch.from_numpy(sample.edges), self.nodes),
             torch.from_numpy(sample.features),
             torch.from_numpy(sample.labels),
-            *map(torch.from_numpy, masks),
+            train,
+            validation,
+            test,
         )
