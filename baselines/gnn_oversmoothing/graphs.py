@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -70,6 +70,7 @@ class Task:
         train: nodes trained on, [N] bool.
         validation: nodes that choose the epoch, [N] bool.
         test: nodes scored, [N] bool.
+        score: what is reported: "accuracy", or "roc_auc" for two classes.
     """
 
     name: str
@@ -79,6 +80,7 @@ class Task:
     train: Tensor
     validation: Tensor
     test: Tensor
+    score: str = "accuracy"
 
     @property
     def num_classes(self) -> int:
@@ -92,11 +94,11 @@ class Task:
 
     def to(self, device: torch.device, dtype: torch.dtype) -> Task:
         """Return a copy on another device with features of another precision."""
-        return Task(
-            self.name,
-            self.graph.to(device),
-            self.features.to(device=device, dtype=dtype),
-            *(item.to(device) for item in (self.labels, self.train, self.validation, self.test)),
+        return replace(
+            self,
+            graph=self.graph.to(device),
+            features=self.features.to(device=device, dtype=dtype),
+            **{name: getattr(self, name).to(device) for name in ("labels", "train", "validation", "test")},
         )
 
 

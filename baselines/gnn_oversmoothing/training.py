@@ -13,7 +13,9 @@ from torch.nn import functional as F
 
 from baselines.gnn_oversmoothing.graphs import Task
 from baselines.gnn_oversmoothing.network import DeepGNN
-from baselines.gnn_oversmoothing.sparse import SparseOperator
+from baselines.gnn_oversmoothing.operators import Operators
+
+Sample = Callable[[Operators], Operators]
 
 
 @dataclass
@@ -21,21 +23,35 @@ class Fit:
     """What training leaves.
 
     Attributes:
-        best_epoch: first epoch (from 1) with the highest validation accuracy; the network holds its weights.
-        validation_accuracy: accuracy on the validation nodes at that epoch.
-        test_accuracy: accuracy on the test nodes at that epoch.
+        best_epoch: first epoch (from 1) with the highest validation score; the network holds its weights.
+        validation_score: score on the validation nodes at that epoch.
+        test_score: score on the test nodes at that epoch.
         losses: training loss (cross-entropy, nats) of every epoch.
     """
 
     best_epoch: int = 0
-    validation_accuracy: float = -1.0
-    test_accuracy: float = 0.0
+    validation_score: float = -1.0
+    test_score: float = 0.0
     losses: list[float] = field(default_factory=list)
 
 
-def accuracy(logits: Tensor, task: Task, nodes: Tensor) -> float:
-    """Return the share of the masked nodes whose class is predicted."""
+def score(logits: Tensor, task: Task, nodes: Tensor) -> float:
+    """Return the task's score of the masked nodes.
+
+    Accuracy: the share of the nodes whose class is predicted.  ROC AUC: the probability that a node of class 1 has a
+    larger logit difference than one of class 0.
+    """
+    if task.score == "roc_auc":
+        from sklearn.metrics import roc_auc_score
+
+        margin = (logits[nodes, 1] - logits[nodes, 0]).double()
+        return float(roc_auc_score(task.labels[nodes].cpu().numpy(), margin.cpu().numpy()))
     return float((logits[nodes].argmax(dim=1) == task.labels[nodes]).double().mean())
+
+
+def whole(operators: Operators) -> Operators:
+    """Return the operators: every training step sees the whole graph."""
+    return operators
 
 
 def adam(network: DeepGNN, learning_rate: float, weight_decay: float, decay_on: str) -> torch.optim.Adam:
@@ -48,15 +64,30 @@ def adam(network: DeepGNN, learning_rate: float, weight_decay: float, decay_on: 
     return torch.optim.Adam([group for group in groups if group["params"]], lr=learning_rate, fused=True)
 
 
-def train_step(network: DeepGNN, task: Task, p: SparseOperator, optimizer: torch.optim.Optimizer) -> Tensor:
+def train_step(network: DeepGNN, task: Task, operators: Operators, optimizer: torch.optim.Optimizer) -> Tensor:
     """Do one full-batch step and return its training loss (scalar, detached)."""
     network.train()
     optimizer.zero_grad()
-    logits = network(task.features, p)
+    logits = network(task.features, operators)
     loss = F.cross_entropy(logits[task.train], task.labels[task.train])
     loss.backward()
     optimizer.step()
     return loss.detach()
+
+
+def gradient_norms(network: DeepGNN, task: Task, operators: Operators) -> list[float]:
+    """Return ||d loss / d X_l||_F for l = 0..L, without dropout.
+
+    Small values at the first layers and larger ones at the last are vanishing gradients: training cannot reach the
+    first layers, whatever the representations look like.
+    """
+    network.eval()
+    states = network.states(task.features, operators)
+    known = [state for state in states if isinstance(state, Tensor) and state.requires_grad]
+    loss = F.cross_entropy(network.logits(states)[task.train], task.labels[task.train])
+    gradients = torch.autograd.grad(loss, known, materialize_grads=True)
+    norms = [float(gradient.double().norm()) for gradient in gradients]
+    return [0.0] * (len(states) - len(known)) + norms
 
 
 @contextmanager
@@ -76,36 +107,43 @@ def denormals_flushed() -> Iterator[None]:
 def train(
     network: DeepGNN,
     task: Task,
-    p: SparseOperator,
+    operators: Operators,
     optimizer: torch.optim.Optimizer,
     epochs: int,
+    *,
+    patience: int = 0,
+    sample: Sample = whole,
     on_epoch: Callable[[float], None] = lambda loss: None,
 ) -> Fit:
-    """Train and keep the weights of the first epoch with the highest validation accuracy.
+    """Train and keep the weights of the first epoch with the highest validation score.
 
     Args:
         network: trained in place.
         task: features, labels and splits; the test nodes are scored, never used to choose.
-        p: propagation matrix.
+        operators: matrices of the graph.
         optimizer: of the network's parameters.
-        epochs: number of steps.
+        epochs: most steps.
+        patience: steps without a better validation score after which training ends; 0: never.
+        sample: gives the operators of one training step (DropEdge).
         on_epoch: called with the training loss after every epoch.
 
     Returns:
-        The chosen epoch, its accuracies and all losses.
+        The chosen epoch, its scores and all losses.
     """
     fit, best = Fit(), {}
     with denormals_flushed():
         for epoch in range(1, epochs + 1):
-            fit.losses.append(float(train_step(network, task, p, optimizer)))
+            fit.losses.append(float(train_step(network, task, sample(operators), optimizer)))
             on_epoch(fit.losses[-1])
             network.eval()
             with torch.no_grad():
-                logits = network(task.features, p)
-            validation = accuracy(logits, task, task.validation)
-            if validation > fit.validation_accuracy:
-                fit.best_epoch, fit.validation_accuracy = epoch, validation
-                fit.test_accuracy = accuracy(logits, task, task.test)
+                logits = network(task.features, operators)
+            validation = score(logits, task, task.validation)
+            if validation > fit.validation_score:
+                fit.best_epoch, fit.validation_score = epoch, validation
+                fit.test_score = score(logits, task, task.test)
                 best = copy.deepcopy(network.state_dict())
+            elif patience and epoch - fit.best_epoch >= patience:
+                break
     network.load_state_dict(best)
     return fit

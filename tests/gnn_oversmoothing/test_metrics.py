@@ -102,23 +102,114 @@ def test_ranks_of_known_singular_values() -> None:
     assert metrics.stable_rank(x) == pytest.approx(10 / 9)
 
 
+@pytest.mark.parametrize("n", [3, 6])
+def test_energies_of_one_node_on_a_complete_graph(n: int) -> None:
+    x, graph = torch.eye(n)[:, :1], graph_of(nx.complete_graph(n))
+    assert metrics.dirichlet_energy(x, graph) == pytest.approx(2 * (n - 1) / n)
+    assert metrics.energy_quotient(7 * x, graph) == pytest.approx(2 * (n - 1) / n)
+    assert metrics.normalised_energy(x, graph) == pytest.approx(1 - 1 / n)
+
+
+def test_energies_of_coordinates_on_a_grid() -> None:
+    """Every edge changes one coordinate by one."""
+    network = nx.grid_2d_graph(5, 7)
+    x = torch.tensor(list(network), dtype=torch.float64)
+    graph = graph_of(nx.convert_node_labels_to_integers(network))
+    m = 4 * 7 + 5 * 6
+    assert metrics.dirichlet_energy(x, graph) == pytest.approx(2 * m / 35)
+    corner = torch.zeros(35, 1, dtype=torch.float64)
+    corner[0] = 1.0
+    assert metrics.rayleigh_quotient(corner, graph) == pytest.approx(1 - 1 / 3)
+
+
+def test_energies_on_a_tree() -> None:
+    """x is the depth, then the entry sqrt(1 + d) of the smooth vector with the sign turned below the root's left."""
+    network = nx.balanced_tree(2, 4)
+    depth = torch.tensor([nx.shortest_path_length(network, 0, i) for i in network])[:, None]
+    graph = graph_of(network)
+    assert metrics.dirichlet_energy(depth, graph) == pytest.approx(2 * 30 / 31)
+    below = torch.tensor(
+        [nx.has_path(nx.subgraph_view(network, filter_node=lambda j: j != 0), 1, i) for i in range(1, 31)]
+    )
+    x = (graph.degree + 1.0).double().sqrt()[:, None]
+    x[1:][below] *= -1.0
+    assert metrics.normalised_energy(x, graph) == pytest.approx(2.0**2), "only the edge from the root changes sign"
+
+
+def test_numerical_rank_is_that_of_numpy() -> None:
+    import numpy as np
+
+    generator = torch.Generator().manual_seed(0)
+    left, right = (torch.randn(40, 3, generator=generator, dtype=torch.float64) for _ in range(2))
+    for size, rank in ((0.0, 3), (1e-17, 3), (1e-9, 8)):
+        x = left @ right[:8].T + size * torch.randn(40, 8, generator=generator, dtype=torch.float64)
+        assert metrics.numerical_rank(x) == rank == np.linalg.matrix_rank(x.numpy())
+
+
+def test_rank_one_distance_of_known_singular_values() -> None:
+    x = torch.diag(torch.tensor([6.0, 3.0, 1.0]))
+    assert metrics.rank_one_distance(x) == pytest.approx(0.4)
+    assert metrics.rank_one_distance(x[:, :1] @ torch.ones(1, 4)) == pytest.approx(0.0, abs=1e-15)
+
+
+def test_rank_one_distance_is_the_smallest() -> None:
+    """No other matrix of rank one is nearer: perturbed ones, and Roth's choice of the largest row and column."""
+    generator = torch.Generator().manual_seed(0)
+    x = torch.rand(12, 5, generator=generator, dtype=torch.float64)
+    x = x / torch.linalg.matrix_norm(x, "nuc")
+    found = metrics.rank_one_distance(x)
+    u, sigma, v = torch.linalg.svd(x, full_matrices=False)
+    nearest = sigma[0] * torch.outer(u[:, 0], v[0])
+    assert float(torch.linalg.matrix_norm(x - nearest, "nuc")) == pytest.approx(found, rel=1e-12)
+    for _ in range(200):
+        noise = 0.1 * torch.randn(17, generator=generator, dtype=torch.float64)
+        other = sigma[0] * torch.outer(u[:, 0] + noise[:12], v[0] + noise[12:])
+        assert float(torch.linalg.matrix_norm(x - other, "nuc")) > found
+    row, column = x[x.sum(1).argmax()], x[:, x.sum(0).argmax()]
+    roth = torch.outer(column, row)
+    roth = roth / torch.linalg.matrix_norm(roth, "nuc")
+    assert float(torch.linalg.matrix_norm(x - roth, "nuc")) > found
+
+
+def test_stable_rank_gives_the_frobenius_distance() -> None:
+    x = torch.randn(9, 4, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    u, sigma, v = torch.linalg.svd(x / x.norm(), full_matrices=False)
+    nearest = sigma[0] * torch.outer(u[:, 0], v[0])
+    distance = float((x / x.norm() - nearest).norm())
+    assert distance == pytest.approx(math.sqrt(1 - 1 / metrics.stable_rank(x)))
+
+
 def test_scale_matters_only_for_the_energies(network: nx.Graph, x: Tensor) -> None:
     graph = graph_of(network)
     one, tiny = metrics.measure(x, graph), metrics.measure(1e-100 * x, graph)
-    for name in ("rayleigh_quotient", "mean_average_distance", "effective_rank", "stable_rank"):
-        assert tiny[name] == pytest.approx(one[name], rel=1e-9), name
-    for name in ("energy", "normalised_energy"):
-        assert tiny[name] == pytest.approx(1e-200 * one[name], rel=1e-9), name
+    for name, value in one.items():
+        factor = 1e-200 if name in ("energy", "normalised_energy") else 1.0
+        assert tiny[name] == pytest.approx(factor * value, rel=1e-9), name
 
 
 def test_zero_matrix_has_numbers() -> None:
-    assert set(metrics.measure(torch.zeros(5, 2), graph_of(nx.complete_graph(5))).values()) <= {0.0, 4.0}
+    found = metrics.measure(torch.zeros(5, 2), graph_of(nx.complete_graph(5)))
+    assert found.pop("mean_average_distance") == 4.0, "zero rows have no direction: each of 4 neighbours counts 1"
+    assert found.pop("mean_average_distance_chen") == 1.0
+    assert set(found.values()) == {0.0}
 
 
 def test_measure_agrees_with_the_single_functions(network: nx.Graph, x: Tensor) -> None:
-    graph, every = graph_of(network), metrics.measure(x, graph_of(network))
-    assert every["energy"] == metrics.dirichlet_energy(x, graph)
-    assert every["normalised_energy"] == metrics.normalised_energy(x, graph)
-    assert every["rayleigh_quotient"] == pytest.approx(metrics.rayleigh_quotient(x, graph))
-    assert every["effective_rank"] == metrics.effective_rank(x)
-    assert every["stable_rank"] == metrics.stable_rank(x)
+    graph = graph_of(network)
+    every = metrics.measure(3e-7 * x, graph)
+    of_graph = {"energy": metrics.dirichlet_energy} | {
+        name: getattr(metrics, name)
+        for name in (
+            "normalised_energy",
+            "energy_quotient",
+            "rayleigh_quotient",
+            "mean_average_distance",
+            "mean_average_distance_chen",
+        )
+    }
+    of_matrix = [metrics.effective_rank, metrics.stable_rank, metrics.numerical_rank, metrics.rank_one_distance]
+    assert set(every) == set(of_graph) | {function.__name__ for function in of_matrix}
+    for name, function in of_graph.items():
+        assert every[name] == pytest.approx(function(3e-7 * x, graph), rel=1e-12), name
+    for function in of_matrix:
+        assert every[function.__name__] == pytest.approx(function(x), rel=1e-12)

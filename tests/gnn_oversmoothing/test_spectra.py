@@ -89,3 +89,127 @@ def test_layers_to_rate() -> None:
     assert (0.8 / 0.9) ** (2 * layers) == pytest.approx(1e-3)
     assert spectra.layers_to_rate(np.array([0.9, 0.9]), 1e-3) == math.inf
     assert spectra.layers_to_rate(np.array([0.9, 0.0]), 1e-3) == 0.0
+
+
+# Repeated moduli, components, all eigenvalues
+
+
+def test_a_repeated_modulus_is_one_rate() -> None:
+    """Every mode of a cycle but the constant comes twice; the next rate decides how soon the first is seen."""
+    decay = spectra.decay_eigenvalues(adjacency(nx.cycle_graph(20)), 8)
+    first, second = ((1 + 2 * math.cos(2 * math.pi * k / 20)) / 3 for k in (1, 2))
+    assert spectra.layers_to_rate(decay, 1e-3) == pytest.approx(math.log(1e-3) / (2 * math.log(second / first)))
+    assert spectra.layers_to_rate(decay[:2], 1e-3) == math.inf, "both given moduli are the same one"
+    assert spectra.layers_to_rate(np.array([0.5]), 1e-3) == 0.0
+    assert spectra.layers_to_rate(np.array([0.5, 0.5, 0.0]), 1e-3) == 0.0
+
+
+def test_largest_component() -> None:
+    network = nx.disjoint_union_all([nx.path_graph(3), nx.cycle_graph(5), nx.empty_graph(2), nx.path_graph(5)])
+    assert spectra.largest_component(adjacency(network)).tolist() == [3, 4, 5, 6, 7]
+
+
+GRAPHS = {
+    "cycle": nx.cycle_graph(12),
+    "karate": nx.karate_club_graph(),
+    "grid": nx.convert_node_labels_to_integers(nx.grid_2d_graph(4, 6)),
+    "tree": nx.balanced_tree(2, 4),
+    "complete bipartite": nx.complete_bipartite_graph(3, 5),
+    "two components": nx.disjoint_union(nx.cycle_graph(4), nx.star_graph(5)),
+}
+
+
+@pytest.fixture(params=GRAPHS)
+def graph(request: pytest.FixtureRequest) -> sparse.csr_array:
+    return adjacency(GRAPHS[request.param])
+
+
+def dense_modes(a: sparse.csr_array) -> tuple[np.ndarray, np.ndarray]:
+    values, vectors = np.linalg.eigh(spectra.propagation_matrix(a).toarray())
+    return values, vectors
+
+
+def test_eigenvalues_are_those_of_p_without_one(graph: sparse.csr_array) -> None:
+    values = dense_modes(graph)[0]
+    found = spectra.eigenvalues(graph)
+    np.testing.assert_allclose(found, values[values < 1 - 1e-9], atol=1e-13)
+    rates = spectra.diffusion_rates(graph, 3)
+    np.testing.assert_allclose(rates, 1 - found[::-1][:3], atol=1e-13)
+
+
+def test_diffusion_rates_by_lanczos_agree_with_dense(monkeypatch: pytest.MonkeyPatch) -> None:
+    a = adjacency(nx.gnp_random_graph(300, 0.02, seed=1))
+    dense = spectra.diffusion_rates(a, 3)
+    monkeypatch.setattr(spectra, "DENSE_NODES", 0)
+    np.testing.assert_allclose(spectra.diffusion_rates(a, 3), dense, rtol=1e-8)
+
+
+def test_expected_decay_is_that_of_the_identity(graph: sparse.csr_array) -> None:
+    """For X = I the squares of all coefficients are 1, as they are in the mean for Gaussian X."""
+    layers = np.array([0.0, 1.0, 2.0, 7.0, 20.0])
+    exact = spectra.linear_decay(graph, np.eye(graph.shape[0]), 20)
+    np.testing.assert_allclose(
+        spectra.expected_decay(spectra.eigenvalues(graph), layers), exact[[0, 1, 2, 7, 20]], atol=1e-9
+    )
+
+
+def test_expected_decay_and_its_error_describe_gaussian_draws() -> None:
+    """Mean and spread of measured slopes over 300 draws."""
+    a, columns, first, last = adjacency(GRAPHS["grid"]), 16, 4, 10
+    values = spectra.eigenvalues(a)
+    generator = np.random.default_rng(0)
+    slopes = [
+        spectra.slope(spectra.linear_decay(a, generator.standard_normal((24, columns)), last), first, last)
+        for _ in range(300)
+    ]
+    logs = spectra.expected_decay(values, np.array([first, last], dtype=float))
+    error = spectra.slope_error(values, first, last, columns)
+    assert np.mean(slopes) == pytest.approx((logs[1] - logs[0]) / (last - first), abs=5 * error / math.sqrt(300))
+    assert np.std(slopes) == pytest.approx(error, rel=0.15)
+
+
+# The heat equation
+
+
+def test_continuous_decay_against_the_matrix_exponential(graph: sparse.csr_array) -> None:
+    values, vectors = dense_modes(graph)
+    x = np.random.default_rng(1).standard_normal((graph.shape[0], 3))
+    times = np.array([0.0, 0.3, 2.0, 15.0])
+
+    def energy(t: float) -> float:
+        coefficients = np.exp(-(1 - values) * t)[:, None] * (vectors.T @ x)
+        return float(np.sum((1 - values)[:, None] * coefficients**2))
+
+    exact = [math.log(energy(t) / energy(0.0)) for t in times]
+    np.testing.assert_allclose(spectra.continuous_decay(graph, x, times), exact, atol=1e-9)
+
+
+def test_heat_falls_with_twice_the_rate_and_not_with_its_square() -> None:
+    a = adjacency(nx.karate_club_graph())
+    rate = spectra.diffusion_rates(a)[0]
+    logs = spectra.continuous_decay(a, np.eye(34), np.array([60.0, 120.0]))
+    assert (logs[1] - logs[0]) / 60.0 == pytest.approx(-2 * rate, rel=1e-3)
+    assert 2 * rate / rate**2 > 10
+    assert (logs <= -2 * rate * np.array([60.0, 120.0])).all(), "the bound exp(-2 lambda_1 t)"
+
+
+# The survey's energy
+
+
+def test_survey_limit_is_where_propagation_stops(graph: sparse.csr_array) -> None:
+    n = graph.shape[0]
+    x = np.random.default_rng(2).standard_normal((n, 4)) + 1.0
+    laplacian = np.diag(graph.sum(axis=1)) - graph.toarray()
+    far = np.linalg.matrix_power(spectra.propagation_matrix(graph).toarray(), 5000) @ x
+    measured = np.trace(far.T @ laplacian @ far) / np.trace(x.T @ laplacian @ x)
+    assert spectra.survey_limit(graph, x) == pytest.approx(measured, rel=1e-8, abs=1e-14)
+    assert spectra.expected_survey_limit(graph) == pytest.approx(spectra.survey_limit(graph, np.eye(n)), rel=1e-12)
+
+
+def test_survey_limit_of_a_star_in_closed_form() -> None:
+    """Star with k leaves: b = (sqrt(k + 1), sqrt 2, ...) / sqrt(3k + 1), each edge differs by the same."""
+    k = 7
+    a = adjacency(nx.star_graph(k))
+    expected = k * (math.sqrt(k + 1) - math.sqrt(2)) ** 2 / (3 * k + 1) / (2 * k)
+    assert spectra.expected_survey_limit(a) == pytest.approx(expected)
+    assert spectra.expected_survey_limit(adjacency(nx.cycle_graph(9))) == pytest.approx(0.0, abs=1e-30)

@@ -6,14 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from torch_geometric.datasets import Planetoid
 
     from baselines.gnn_oversmoothing.graphs import Task
 
 FOLDER = "graphs/Planetoid/Cora/raw"
-SOURCE = "https://github.com/kimiyoung/planetoid/tree/master/data"
 SHA256 = {
     "ind.cora.allx": "9419ba2f26f5c35243db64aba110e0f35a04851609e0dc5433450676ca6b8543",
     "ind.cora.ally": "2b998f5cc7fedc86e7f97ca2498f47a1ffc1462c29e2d578b23bf3f62b6e7d71",
@@ -43,74 +40,13 @@ class Dataset:
         Raises:
             UserError: If the files are neither in `data_dir` nor to be downloaded, or differ from the published ones.
         """
-        from torch_geometric.transforms import NormalizeFeatures
+        from baselines.gnn_oversmoothing.datasets._planetoid import task
 
-        from baselines.gnn_oversmoothing.graphs import Graph, Task
-        from baselines.gnn_oversmoothing.sparse import from_dense
-
-        data = planetoid(cfg.data_dir)[0]
-        data = NormalizeFeatures()(data) if self.normalise else data
-        return Task(
-            "Cora",
-            Graph.from_edges(data.edge_index, data.num_nodes),
-            from_dense(data.x),
-            data.y,
-            data.train_mask,
-            data.val_mask,
-            data.test_mask,
-        )
+        return task(cfg.data_dir, "Cora", SHA256, self.normalise)
 
 
 def planetoid(data_dir: str) -> Planetoid:
-    """Return PyG's Cora from the checked raw files; download them into `data_dir` if they are not there.
+    """Return PyG's Cora from the checked raw files."""
+    from baselines.gnn_oversmoothing.datasets import _planetoid
 
-    PyG pickles its processed form beside the raw files and loads it unseen; here it is made afresh in a temporary
-    folder from files whose SHA-256 is known, so `data_dir` may be read-only and nothing unknown is unpickled.
-    """
-    import io
-    import shutil
-    import tempfile
-    from contextlib import redirect_stderr
-    from pathlib import Path
-
-    from torch_geometric.datasets import Planetoid
-
-    from baselines.common.data import require
-
-    raw = Path(data_dir).expanduser() / FOLDER
-    if not all((raw / name).is_file() for name in SHA256):
-        _download(raw)
-    for name, digest in SHA256.items():
-        require(data_dir, f"{FOLDER}/{name}", source=f"{SOURCE}/{name}", sha256=digest)
-    with tempfile.TemporaryDirectory() as folder, redirect_stderr(io.StringIO()):  # PyG reports to stderr
-        shutil.copytree(raw, Path(folder) / "Cora" / "raw")
-        return Planetoid(folder, "Cora", split="public")
-
-
-def _download(raw: Path) -> None:
-    """Fetch the raw files from where PyG's ``Planetoid`` fetches them.
-
-    Raises:
-        UserError: If that fails; it says which files, from where, and where to put them.
-    """
-    import shutil
-    import tempfile
-
-    from torch_geometric.data import download_url
-    from torch_geometric.datasets import Planetoid
-
-    from baselines.common.errors import UserError
-
-    try:
-        with tempfile.TemporaryDirectory() as folder:
-            for name in SHA256:
-                download_url(f"{Planetoid.url}/{name}", folder, log=False)
-            raw.mkdir(parents=True, exist_ok=True)
-            for name in SHA256:
-                shutil.copyfile(f"{folder}/{name}", raw / name)
-    except OSError as problem:  # offline, refused, or a read-only folder
-        raise UserError(
-            f"the Cora files are missing and could not be downloaded ({problem}); get {', '.join(SHA256)} "
-            f"from {SOURCE} and put them into {raw} "
-            "(another folder: data_dir=FOLDER or the environment variable BASELINES_DATA)"
-        ) from problem
+    return _planetoid.planetoid(data_dir, "Cora", SHA256)

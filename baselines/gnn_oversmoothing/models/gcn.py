@@ -5,24 +5,27 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from baselines.gnn_oversmoothing.models._base import BaseModel
+
 if TYPE_CHECKING:
-    from baselines.gnn_oversmoothing.layers import GraphLayer
+    from baselines.gnn_oversmoothing.layers.base import GraphLayer
 
 
 @dataclass
-class Model:
+class Model(BaseModel):
     """GCN: X' = ReLU(P X W), P the normalised adjacency with self-loops.
 
     Source: Kipf and Welling, Semi-Supervised Classification with Graph Convolutional Networks, ICLR 2017.
     """
 
     name: ClassVar[str] = "GCN"
-    relu: ClassVar[bool] = True
+    prediction: ClassVar[str] = "collapse"
+    any_width: ClassVar[bool] = True
 
     bias: bool = False  # add b in every graph layer; the Cai-Wang energy bound then no longer applies
 
-    def layer(self, number: int, width_in: int, width_out: int) -> GraphLayer:
-        """Return graph layer `number` = 1, 2, ..."""
-        from baselines.gnn_oversmoothing.layers import GCNLayer
+    def layers(self, widths: list[int]) -> list[GraphLayer]:
+        """Return one layer for each pair of neighbouring widths."""
+        from baselines.gnn_oversmoothing.layers.gcn import GCNLayer
 
-        return GCNLayer(width_in, width_out, bias=self.bias)
+        return [GCNLayer(before, after, bias=self.bias) for before, after in zip(widths, widths[1:], strict=False)]

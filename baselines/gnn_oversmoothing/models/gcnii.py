@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+from baselines.gnn_oversmoothing.models._base import BaseModel
 
 if TYPE_CHECKING:
-    from baselines.gnn_oversmoothing.layers import GraphLayer
+    from baselines.gnn_oversmoothing.layers.base import GraphLayer
 
 
 @dataclass
-class Model:
+class Model(BaseModel):
     """GCNII: GCN with a link to the first layer and weights close to the identity.
 
     X' = ReLU(((1 - alpha) P X + alpha X_0) ((1 - beta) I + beta W)),  beta = log(theta / layer + 1).
@@ -20,7 +22,7 @@ class Model:
     """
 
     name: ClassVar[str] = "GCNII"
-    relu: ClassVar[bool] = True
+    prediction: ClassVar[str] = "depth"
 
     alpha: float = 0.1  # share of the first representation in every layer
     theta: float = 0.5  # how much of the weight matrix a layer takes
@@ -32,14 +34,9 @@ class Model:
         if not self.theta >= 0.0:
             raise ValueError(f"model.theta must be at least 0; got {self.theta}")
 
-    def skip(self, cfg: Any) -> str | None:
-        """Refuse a network without encoder: X_0 must have the width of the layers."""
-        if cfg.ends == "graph":
-            return "model=gcnii keeps the width in every layer; use ends=linear"
-        return None
+    def layers(self, widths: list[int]) -> list[GraphLayer]:
+        """Return L layers, each with its own beta."""
+        from baselines.gnn_oversmoothing.layers.gcnii import GCNIILayer
 
-    def layer(self, number: int, width_in: int, width_out: int) -> GraphLayer:
-        """Return graph layer `number` = 1, 2, ..."""
-        from baselines.gnn_oversmoothing.layers import GCN2Layer
-
-        return GCN2Layer(width_in, self.alpha, self.theta, number)
+        depth, width = len(widths) - 1, widths[0]
+        return [GCNIILayer(width, self.alpha, self.theta, layer) for layer in range(1, depth + 1)]

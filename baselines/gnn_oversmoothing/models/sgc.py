@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+from baselines.gnn_oversmoothing.models._base import BaseModel
 
 if TYPE_CHECKING:
-    from baselines.gnn_oversmoothing.layers import GraphLayer
+    from baselines.gnn_oversmoothing.layers.base import GraphLayer
 
 
 @dataclass
-class Model:
+class Model(BaseModel):
     """SGC: X' = P X, linear propagation without weights or activation.
 
     Source: Wu et al., Simplifying Graph Convolutional Networks, ICML 2019.
@@ -19,14 +21,8 @@ class Model:
     name: ClassVar[str] = "SGC"
     relu: ClassVar[bool] = False
 
-    def skip(self, cfg: Any) -> str | None:
-        """Refuse a network without encoder: the layers cannot change the width."""
-        if cfg.ends == "graph":
-            return "model=sgc keeps the width in every layer; use ends=linear"
-        return None
+    def layers(self, widths: list[int]) -> list[GraphLayer]:
+        """Return the same layer L times: it has no weights."""
+        from baselines.gnn_oversmoothing.layers.sgc import SGCLayer
 
-    def layer(self, number: int, width_in: int, width_out: int) -> GraphLayer:
-        """Return graph layer `number` = 1, 2, ..."""
-        from baselines.gnn_oversmoothing.layers import SGCLayer
-
-        return SGCLayer()
+        return [SGCLayer()] * (len(widths) - 1)

@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
 @dataclass
 class Study:
-    """One model at several depths: accuracy, Dirichlet energies, rank.
+    """One model at several depths: score, Dirichlet energies, rank, gradients.
 
-    Energies and rank are measured per depth and per layer; the decay of the energy stands beside the rate
-    2 log(lambda) that the spectral gap of P predicts.
+    Energies, ranks and gradients are measured per depth and per layer, before and after training; the decay of the
+    energy stands beside the rate 2 log(lambda) that the spectral gap of P predicts.
     """
 
     BUDGETS: ClassVar[dict[str, dict[str, Any]]] = {"smoke": {"depths": [2, 4, 8]}}
@@ -26,6 +26,12 @@ class Study:
         rising = all(a < b for a, b in zip(self.depths, self.depths[1:], strict=False))
         if not self.depths or min(self.depths) < 1 or not rising:
             raise ValueError(f"study.depths must be rising numbers from 1, e.g. [2,4,8]; got {list(self.depths)}")
+
+    def skip(self, cfg: Any) -> str | None:
+        """Refuse ends that the model's layers do not fit."""
+        from baselines.gnn_oversmoothing.config import width_problem
+
+        return width_problem(cfg)
 
     def run(self, cfg: Any, record: Record) -> Outcome:
         """Train every depth and compare with the predictions."""

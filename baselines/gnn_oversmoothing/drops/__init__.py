@@ -1,0 +1,1 @@
+"""What is left out of the graph while training (``drop=``)."""

@@ -1,0 +1,1 @@
+"""Normalisations that stand after every graph layer (``norm=``)."""

@@ -1,0 +1,1 @@
+"""Edges added to and removed from the graph before training (``rewiring=``)."""

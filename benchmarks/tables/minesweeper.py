@@ -1,0 +1,114 @@
+"""Minesweeper: a graph on which depth helps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from baselines.common.claims import Claim
+from baselines.common.plotting import COLORS, PREDICTION, panels
+from baselines.common.record import RunView
+from benchmarks.sheet import Cell, Sheet, paired
+from benchmarks.tables import _gnn
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+RAW = "graphs/HeterophilousGraphDataset/minesweeper/raw/minesweeper.npz"
+NETWORKS = {
+    "ResGCN + BatchNorm": ("model=resgcn", "norm=batchnorm"),
+    "GCN": ("model=gcn", "norm=none"),
+    "ResNet + BatchNorm": ("model=resnet", "norm=batchnorm"),
+}
+SEEDS = {"smoke": 1, "standard": 3, "paper": 10}
+DEPTHS = "study.depths=[2,4,8,16]"
+SHALLOW, DEEP = 2, 16
+
+
+class Table:
+    """Minesweeper: a graph on which depth helps.
+
+    ROC AUC in % on the test nodes (higher is better) at the epoch of the best validation AUC, mean ± standard deviation
+    over the first fixed splits.  One recipe for all.  ResNet does not see the graph.
+    """
+
+    topic: ClassVar[str] = "gnn_oversmoothing"
+    ZH: ClassVar[dict[str, str]] = {
+        "number of layers": "层数",
+        "test ROC AUC / %": "测试 ROC AUC / %",
+        "chance": "随机水平",
+        "Minesweeper": "扫雷（Minesweeper）",
+    }
+
+    def needs(self, data_dir: str) -> str | None:
+        """Minesweeper is read from a file."""
+        path = Path(data_dir).expanduser() / RAW
+        return None if path.is_file() else f"the Minesweeper file is not in {path.parent}"
+
+    def runs(self, suite: str) -> list[list[str]]:
+        """Three networks on the same splits."""
+        depths = [] if suite == "smoke" else [DEPTHS]
+        seeds = range(SEEDS[suite])
+        networks = list(NETWORKS.values())[: 1 if suite == "smoke" else None]
+        return [["dataset=minesweeper", *depths, *own, f"seed={seed}"] for own in networks for seed in seeds]
+
+    def sheet(self, views: list[RunView]) -> Sheet:
+        """One row a network."""
+        depths = sorted({depth for view in views for depth in view.config["study"]["depths"]})
+        rows: list[list[Cell]] = []
+        for network in NETWORKS:
+            if own := _of(views, network):
+                rows.append([network, *(_percent(own, depth) for depth in depths)])
+        return Sheet(["network", *(f"{depth} layers" for depth in depths)], rows)
+
+    def figure(self, views: list[RunView], text: Callable[[str], str]) -> Figure | None:
+        """AUC against depth, one point a split."""
+        figure, axes = panels(1, width=6.4, height=4.0)
+        ax = axes[0]
+        ax.axhline(50.0, **PREDICTION, label=text("chance"))
+        for number, network in enumerate(NETWORKS):
+            for view in _of(views, network):
+                depth = np.asarray(view.config["study"]["depths"])
+                auc = [100.0 * view.metrics[f"roc_auc_depth_{d}"] for d in depth]
+                label = network if view is _of(views, network)[0] else None
+                ax.plot(depth, auc, "osD"[number], color=COLORS[number], alpha=0.8, label=label)
+        ax.set_xscale("log", base=2)
+        ax.set_xticks(depth, [str(d) for d in depth], minor=False)
+        ax.set(xlabel=text("number of layers"), ylabel=text("test ROC AUC / %"), title=text("Minesweeper"))
+        ax.set_ylim(40.0, 101.0)
+        ax.legend(loc="center right")
+        return figure
+
+    def claims(self, views: list[RunView]) -> list[Claim]:
+        """Sixteen layers are better than two."""
+        own = [v for v in _of(views, "ResGCN + BatchNorm") if f"roc_auc_depth_{DEEP}" in v.metrics]
+        trained = [view for view in own if view.config["epochs"] >= 200]
+        low = None
+        if len(trained) > 1:
+            shallow, deep = ([view.metrics[f"roc_auc_depth_{d}"] for view in trained] for d in (SHALLOW, DEEP))
+            low = paired(deep, shallow).low
+        return [
+            Claim(
+                id="gnn.minesweeper.depth_helps",
+                statement=f"On Minesweeper {DEEP} layers of ResGCN with batch normalisation have a higher ROC AUC than "
+                f"{SHALLOW} (lower end of the 95 % interval of the paired difference)",
+                predicted=None,
+                low=0.0,
+                high=None,
+                measured=low,
+                source="Luo et al. 2024 (tunedGNN) train 12 layers with residual connections on it",
+            )
+        ]
+
+
+def _of(views: list[RunView], network: str) -> list[RunView]:
+    wanted = dict(choice.split("=") for choice in NETWORKS[network])
+    found = (view for view in views if all(view.choices[group] == name for group, name in wanted.items()))
+    return sorted(found, key=lambda view: view.seed)
+
+
+def _percent(views: list[RunView], depth: int) -> Cell:
+    return _gnn.percent(_gnn.values(views, "roc_auc", depth))
