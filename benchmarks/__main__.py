@@ -42,7 +42,12 @@ def _benchmark(cfg: Config) -> int:
         if reason:
             console.print(f"table {name} is left out: {reason}")
         else:
-            needed[name] = runner.jobs(table.topic, table.runs(cfg.suite), shared)
+            runs = table.runs(cfg.suite)
+            has_data = getattr(table, "available", lambda run, data_dir: True)
+            there = [run for run in runs if has_data(run, cfg.data_dir)]
+            if len(there) < len(runs):
+                console.print(f"table {name}: {len(runs) - len(there)} runs are left out, their data are missing")
+            needed[name] = runner.jobs(table.topic, there, shared)
     every = [job for jobs in needed.values() for job in jobs]
     failures = runner.do_missing(every, cfg.workers, console, force=cfg.force)
     folder = Path(cfg.results).expanduser() / "tables" / cfg.suite

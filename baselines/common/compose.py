@@ -5,6 +5,7 @@ Hydra composes; this module knows where the configs lie and turns every mistake 
 
 import difflib
 from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -158,7 +159,7 @@ def parse(topic: str, lines: list[str]) -> list[Override]:
             for line in _values(topic, override):
                 must_be(line.partition("=")[2], known[group], f"{group}=")
     selected = [next(_values(topic, o)) for o in parsed if o.key_or_group in known]
-    keys = list(_flat_keys(topic, selected))
+    keys = _flat_keys(topic, tuple(selected))
     for override in parsed:
         key = override.key_or_group
         if key not in known and not key.startswith("hydra"):
@@ -195,7 +196,8 @@ def _values(topic: str, override: Override) -> Iterator[str]:
     yield from (f"{key}={value}" for value in override.sweep_string_iterator())
 
 
-def _flat_keys(topic: str, selected: list[str]) -> Iterator[str]:
+@cache
+def _flat_keys(topic: str, selected: tuple[str, ...]) -> list[str]:
     """All dotted keys that exist with the selected options."""
 
     def walk(node: Any, prefix: str) -> Iterator[str]:
@@ -204,8 +206,8 @@ def _flat_keys(topic: str, selected: list[str]) -> Iterator[str]:
             if isinstance(value, dict):
                 yield from walk(value, f"{prefix}{name}.")
 
-    composed, _ = _raw(topic, selected)
-    return walk(OmegaConf.to_container(composed, resolve=False), "")
+    composed, _ = _raw(topic, list(selected))
+    return list(walk(OmegaConf.to_container(composed, resolve=False), ""))
 
 
 def must_be(name: str, allowed: Iterable[str], prefix: str, extra: list[str] | None = None) -> None:

@@ -35,8 +35,8 @@ def signal_strengths(phi: float, epsilon: float, gamma: float) -> tuple[float, f
 def feature_accuracy(phi: float, epsilon: float, gamma: float) -> float:
     """Return the accuracy of the best classifier that sees the features alone and even knows u.
 
-    Along u the features of the classes lie at +-sqrt(mu / n) |u| with standard deviation 1 / sqrt(p), and |u| tends to 1:
-    the accuracy is Phi(sqrt(mu / gamma)), Phi the normal distribution function.
+    Along u the features of the classes lie at +-sqrt(mu / n) |u| with standard deviation 1 / sqrt(p), and |u| tends to
+    1: the accuracy is Phi(sqrt(mu / gamma)), Phi the normal distribution function.
     """
     _, feature_signal = signal_strengths(phi, epsilon, gamma)
     return 0.5 * (1.0 + math.erf(math.sqrt(max(feature_signal, 0.0) / (2.0 * gamma))))

@@ -241,8 +241,8 @@ def claims(cfg: Config, task: Task, metrics: dict[str, float]) -> list[Claim]:
         found.append(
             Claim(
                 id=f"gnn.step_time.{name.lower()}.same_losses",
-                statement=f"On {task.name} the {network} has the same losses with sparse operators as with PyG's layers "
-                f"on an edge list, over {cfg.study.compared_steps} steps in float64 without dropout (largest "
+                statement=f"On {task.name} the {network} has the same losses with sparse operators as with PyG's "
+                f"layers on an edge list, over {cfg.study.compared_steps} steps in float64 without dropout (largest "
                 "difference, nats)",
                 predicted=0.0,
                 low=None,

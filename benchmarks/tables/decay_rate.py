@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -55,24 +54,16 @@ class Table:
         "features of the dataset": "数据集特征",
     }
 
-    def __init__(self) -> None:
-        """Look for data in the default folder until `needs` names another."""
-        self._data_dir = os.environ.get("BASELINES_DATA", "data")
-
-    def needs(self, data_dir: str) -> str | None:
-        """Remember where the data is: `runs` leaves out the graphs whose files are missing, never the table."""
-        self._data_dir = data_dir
-        return None
+    def available(self, run: list[str], data_dir: str) -> bool:
+        """Whether the files of a run's graph are there; generated graphs need none."""
+        name = run[1].removeprefix("dataset=")
+        return name in GENERATED or (Path(data_dir).expanduser() / "graphs" / READ[name][1] / "raw").is_dir()
 
     def runs(self, suite: str) -> list[list[str]]:
         """Gaussian features with several seeds, then the features of the datasets."""
-        graphs = Path(self._data_dir).expanduser() / "graphs"
-        found = [*GENERATED, *(name for name, (_, folder) in READ.items() if (graphs / folder / "raw").is_dir())]
-        chosen = [["study=propagation", f"dataset={name}"] for name in found]
+        chosen = [["study=propagation", f"dataset={name}"] for name in (*GENERATED, *READ)]
         gaussian = [[*run, f"seed={seed}"] for run in chosen for seed in range(SEEDS[suite])]
-        own = [
-            [*run, "study.features=dataset"] for run, name in zip(chosen, found, strict=True) if name in OWN_FEATURES
-        ]
+        own = [[*run, "study.features=dataset"] for run in chosen if run[1].removeprefix("dataset=") in OWN_FEATURES]
         return [*gaussian, *own]
 
     def sheet(self, views: list[RunView]) -> Sheet:

@@ -28,4 +28,4 @@ class Model(BaseModel):
         """Return one layer for each pair of neighbouring widths."""
         from baselines.gnn_oversmoothing.layers.gcn import GCNLayer
 
-        return [GCNLayer(before, after, bias=self.bias) for before, after in zip(widths, widths[1:], strict=False)]
+        return [GCNLayer(before, after, bias=self.bias) for before, after in zip(widths, widths[1:], strict=False)]  # noqa: RUF007
