@@ -105,6 +105,22 @@ def test_the_readmes_say_the_same() -> None:
     assert sorted(commands(ROOT / "README.md")) == sorted(commands(ROOT / "README.zh-CN.md"))
 
 
+CHINESE = sorted((ROOT / "docs").glob("*.zh-CN.md"))
+
+
+@pytest.mark.parametrize("path", CHINESE, ids=lambda path: path.name)
+def test_the_chinese_page_says_the_same(path: Path) -> None:
+    """Same headings, commands, tables and formulas as the English page."""
+    pages = [
+        path.with_name(path.name.replace(".zh-CN", "")).read_text(encoding="utf-8"),
+        path.read_text(encoding="utf-8"),
+    ]
+    for pattern in (r"^#+ ", r"^\|[-| :]+\|$", r"^\$\$"):
+        english, chinese = (re.findall(pattern, page, re.M) for page in pages)
+        assert english == chinese, pattern
+    assert sorted(commands(original)) == sorted(commands(path))
+
+
 @pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md"])
 def test_the_readme_shows_published_numbers(name: str) -> None:
     """The tables under the pictures are lines of the generated pages, not typed by hand."""
