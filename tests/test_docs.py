@@ -111,10 +111,8 @@ CHINESE = sorted((ROOT / "docs").glob("*.zh-CN.md"))
 @pytest.mark.parametrize("path", CHINESE, ids=lambda path: path.name)
 def test_the_chinese_page_says_the_same(path: Path) -> None:
     """Same headings, commands, tables and formulas as the English page."""
-    pages = [
-        path.with_name(path.name.replace(".zh-CN", "")).read_text(encoding="utf-8"),
-        path.read_text(encoding="utf-8"),
-    ]
+    original = path.with_name(path.name.replace(".zh-CN", ""))
+    pages = [page.read_text(encoding="utf-8") for page in (original, path)]
     for pattern in (r"^#+ ", r"^\|[-| :]+\|$", r"^\$\$"):
         english, chinese = (re.findall(pattern, page, re.M) for page in pages)
         assert english == chinese, pattern
