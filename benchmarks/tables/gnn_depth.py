@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 SEEDS = {"smoke": 1, "standard": 5, "paper": 10}
 DEEP = (32, 64)
-CONTROLS = ("GCN", "MLP", "ResNet")  # no remedies against over-smoothing
+NO_REMEDIES = ("GCN", "GAT", "GraphSAGE", "SGC", "MLP", "ResNet")  # plain stacks and controls
+ABOVE_ZERO = 1e-6  # two networks at chance differ by exactly 0, which is no gain
 PANELS = {
     "Plain stacks and controls": ("GCN", "GAT", "GraphSAGE", "SGC", "MLP", "ResNet"),
     "Skip connections": ("APPNP", "GCNII", "JKNet", "ResGCN", "DAGNN", "GPR-GNN"),
@@ -90,7 +91,7 @@ class Table:
         return [
             beats_gcn(views, network, depth, "cSBM")
             for network in _gnn.NETWORKS
-            if network not in CONTROLS
+            if network not in NO_REMEDIES
             for depth in DEEP
         ]
 
@@ -107,7 +108,7 @@ def beats_gcn(views: list[RunView], network: str, depth: int, dataset: str) -> C
         statement=f"At {depth} layers on {dataset} {network} is more accurate than plain GCN (lower end of the 95 % "
         "interval of the paired difference)",
         predicted=None,
-        low=0.0,
+        low=ABOVE_ZERO,
         high=None,
         measured=low,
         source="purpose of the remedy; paired over seeds",
