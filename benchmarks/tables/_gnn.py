@@ -36,9 +36,9 @@ NETWORKS: dict[str, tuple[str, ...]] = {
 SMOKE = ("GCN", "GCNII", "GCN + PairNorm", "MLP")  # one of each kind
 
 
-def choices(suite: str) -> list[tuple[str, ...]]:
-    """The overrides of every network of a suite."""
-    return [own for name, own in NETWORKS.items() if suite != "smoke" or name in SMOKE]
+def choices(suite: str, without: Iterable[str] = ()) -> list[tuple[str, ...]]:
+    """The overrides of every network of a suite, except some."""
+    return [own for name, own in NETWORKS.items() if name not in without and (suite != "smoke" or name in SMOKE)]
 
 
 def of(views: Iterable[RunView], network: str) -> list[RunView]:
