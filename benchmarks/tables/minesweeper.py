@@ -96,8 +96,8 @@ def _claim(views: list[RunView], network: str, shallow: int, deep: int) -> Claim
     trained = [v for v in views if v.config["epochs"] >= 200 and f"roc_auc_depth_{deep}" in v.metrics]
     low = None
     if len(trained) > 1:
-        scores = [[view.metrics[f"roc_auc_depth_{depth}"] for view in trained] for depth in (deep, shallow)]
-        low = paired(*scores).low
+        at = {depth: [view.metrics[f"roc_auc_depth_{depth}"] for view in trained] for depth in (shallow, deep)}
+        low = paired(at[deep], at[shallow]).low
     return Claim(
         id="gnn.minesweeper.depth_helps",
         statement=f"On Minesweeper {deep} layers of {network} have a higher ROC AUC than {shallow} (lower end of the "
