@@ -47,7 +47,7 @@ class Table:
         found = []
         for model in MODELS:
             depths = SHALLOW if model == "MLP" else DEPTHS if suite != "smoke" else "study.depths=[1,2,4]"
-            for phi in PHI if suite != "smoke" else (0.0, 1.0):
+            for phi in PHI if suite != "smoke" else (1.0,):
                 for seed in range(SEEDS[suite]):
                     found.append([*_gnn.NETWORKS[model], f"dataset.phi={phi}", depths, f"seed={seed}"])
         return found

@@ -83,8 +83,8 @@ class Table:
                 *setting.overrides,
                 *([] if suite == "smoke" else [f"study.repeats={setting.repeats}"]),
             ]
-            for setting in self.settings
-            for rewiring in setting.rewirings
+            for setting in (self.settings if suite != "smoke" else self.settings[:1])
+            for rewiring in (setting.rewirings if suite != "smoke" else setting.rewirings[:2])
         ]
 
     def sheet(self, views: list[RunView]) -> Sheet:
