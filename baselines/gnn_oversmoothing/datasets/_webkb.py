@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     from baselines.gnn_oversmoothing.graphs import Task
@@ -14,6 +15,37 @@ EDGES, NODES = "out1_graph_edges.txt", "out1_node_feature_label.txt"
 def folder(name: str) -> str:
     """Return the folder of the raw files inside the data folder."""
     return f"graphs/WebKB/{name.lower()}/raw"
+
+
+@dataclass
+class WebKB:
+    """Pages of one university with one of ten fixed splits.
+
+    About 48 % of the pages to train on, 32 % to choose the epoch and 20 % to test (the files are named 0.6_0.2).  Links
+    are made undirected and links of a page to itself are dropped.
+
+    Source: Pei et al., Geom-GCN: Geometric Graph Convolutional Networks, ICLR 2020 (data and splits).
+    """
+
+    NAME: ClassVar[str]
+    SHA256: ClassVar[dict[str, str]]
+
+    normalise: bool = True  # divide the features of a node by their sum
+    split: int = -1  # fixed split, 0 to 9; -1 takes the seed modulo 10
+
+    def __post_init__(self) -> None:
+        """Check the split."""
+        if not -1 <= self.split <= 9:
+            raise ValueError(f"dataset.split must lie between 0 and 9, or be -1 for the seed's; got {self.split}")
+
+    def load(self, cfg: Any) -> Task:
+        """Return the task; only the split depends on the seed.
+
+        Raises:
+            UserError: If the files are neither in `data_dir` nor to be downloaded, or differ from the published ones.
+        """
+        split = cfg.seed % 10 if self.split < 0 else self.split
+        return task(cfg.data_dir, self.NAME, self.SHA256, split, self.normalise)
 
 
 def task(data_dir: str, name: str, sha256: dict[str, str], split: int, normalise: bool) -> Task:
