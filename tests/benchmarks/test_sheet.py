@@ -88,7 +88,7 @@ def test_claims_not_measured_and_other_statements_stay_apart() -> None:
 
 @pytest.mark.parametrize("name", tables.names())
 def test_every_table_asks_for_valid_runs(name: str) -> None:
-    """Every run is a different one; the first, the middle and the last that differ in more than the seed are composed."""
+    """Every run is a different one; three that differ in more than the seed are composed."""
     from baselines.common import compose
 
     table = tables.load(name)
