@@ -103,11 +103,11 @@ class Table:
         axes[0].set(xlabel=text("depth of the tree"), title=text("NeighborsMatch on trees"))
         axes[1].set(xlabel=text("distance"), title=text("Control: a chain before four leaves"))
         _transfer_panel(axes[2], views, text)
-        for ax in axes:
+        for ax, place in zip(axes, ((0.0, 0.36), "lower left", "upper right"), strict=True):
+            ax.legend(loc=place)
             ax.set_ylim(0.0, 105.0)
             ax.set_ylabel(text("accuracy / %" if ax is axes[2] else "training accuracy / %"))
             ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-            ax.legend(loc="upper right" if ax is axes[2] else "lower left")
         return figure
 
     def claims(self, views: list[RunView]) -> list[Claim]:
