@@ -30,7 +30,7 @@ PAIRS = {"ResGCN + BatchNorm": (2, 16), LONG: (2, 12)}  # depths that the claims
 
 
 class Table:
-    """Minesweeper: does depth help?
+    """Minesweeper against depth.
 
     ROC AUC in % on the test nodes (higher is better) at the epoch of the best validation AUC, mean ± standard deviation
     over the first fixed splits.  Shared recipe: dropout 0.5, L2 penalty 5e-4, at most 200 epochs, patience 50.  Long

@@ -11,7 +11,6 @@ from matplotlib.ticker import FixedLocator, LogLocator, NullLocator
 from baselines.common.plotting import COLORS, PREDICTION, panels
 from baselines.common.record import RunView
 
-TARGETS = {2: 0.35, 16: 0.75, 64: 0.75}
 NAMES = {
     "plain": "PyG, edge list",
     "cached": "PyG, cached edges",
@@ -51,9 +50,10 @@ def draw(view: RunView, text: Callable[[str], str]) -> Figure:
     if f"together_over_one_by_one_depth_{depth[0]}" in view.metrics:
         together = [view.metrics[f"together_over_one_by_one_depth_{d}"] for d in depth]
         axes[1].plot(depth, together, "s", color=COLORS[3], label=text("five seeds in one network"))
-    known = [d for d in depth if d in TARGETS]
+    targets = [claim for claim in view.claims if claim.id.endswith(".ratio")]
+    known = {d: claim.high for d in depth for claim in targets if f" {d}-layer " in claim.statement}
     if known:
-        axes[1].plot(known, [TARGETS[d] for d in known], **PREDICTION, label=text("target"))
+        axes[1].plot(list(known), list(known.values()), **PREDICTION, label=text("target"))
     axes[1].axhline(1.0, color="black", linewidth=0.6)
     axes[1].set(ylim=(0.0, None), ylabel=text("time relative to the alternative"), title=text("Ratios"))
     for ax in axes:
