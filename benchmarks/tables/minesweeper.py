@@ -70,7 +70,7 @@ class Table:
 
     def figure(self, views: list[RunView], text: Callable[[str], str]) -> Figure | None:
         """AUC against depth, one point a split."""
-        figure, axes = panels(1, width=6.4, height=4.0)
+        figure, axes = panels(1, width=6.4, height=4.6)
         ax = axes[0]
         ax.axhline(50.0, **PREDICTION, label=text("chance"))
         for number, network in enumerate((*NETWORKS, LONG)):
@@ -84,7 +84,7 @@ class Table:
         ax.set_xticks(depths, [str(depth) for depth in depths], minor=False)
         ax.set(xlabel=text("number of layers"), ylabel=text("test ROC AUC / %"), title=text("Minesweeper"))
         ax.set_ylim(40.0, 101.0)
-        ax.legend(loc="center right")
+        figure.legend(loc="outside lower center", ncols=2)
         return figure
 
     def claims(self, views: list[RunView]) -> list[Claim]:
