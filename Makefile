@@ -19,8 +19,8 @@ install: $(VENV)/.installed  ## virtual environment with pinned versions in .ven
 run: install  ## solve Burgers' equation with a network; shows metrics, claims and where the figure is
 	$(BIN)/python -m baselines.pinn_pde $(ARGS)
 
-test: install  ## the whole test suite (slow tests: make slow)
-	$(BIN)/python -m pytest $(ARGS)
+test: install  ## the whole test suite on two cores (slow tests: make slow)
+	$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
 
 slow: install  ## the tests that take longer
 	$(BIN)/python -m pytest -m slow $(ARGS)

@@ -47,7 +47,10 @@ def smoke(topic: str, results: Path, *overrides: str) -> RunView:
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("results")
+    """One folder for all test processes: a record that one of them made, the others find."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    return shared / "contract"
 
 
 def test_there_are_four_topics() -> None:
