@@ -31,6 +31,11 @@ def ids(case: object) -> str:
     return "-".join(case) if isinstance(case, tuple) else str(case)
 
 
+def chosen(topic: str, group: str, name: str) -> list[str]:
+    """The overrides that choose an option, with those it needs beside it (`EXAMPLE`) if the defaults do not suit it."""
+    return [f"{group}={name}", *getattr(options.option_class(topic, group, name), "EXAMPLE", ())]
+
+
 def smoke(topic: str, results: Path, *overrides: str) -> RunView:
     """Do a run in this process, without figures, which take longer; skip if it needs data that is not here."""
     run = compose.resolve(topic, ["budget=smoke", f"results={results}", *overrides])
@@ -86,7 +91,7 @@ def test_topic_keys_are_documented(topic: str) -> None:
 @pytest.mark.parametrize("topic,group,name", OPTIONS)
 def test_option_runs_on_smoke(topic: str, group: str, name: str, results: Path) -> None:
     """Every option works, and its claims are well-formed."""
-    view = smoke(topic, results, f"{group}={name}")
+    view = smoke(topic, results, *chosen(topic, group, name))
     assert view.status == DONE, view.error
     assert view.metrics and all(isinstance(value, float) for value in view.metrics.values())
     assert all(np.isfinite(value) for value in view.metrics.values()), view.metrics
@@ -97,7 +102,7 @@ def test_option_runs_on_smoke(topic: str, group: str, name: str, results: Path) 
 @pytest.mark.parametrize("topic,group,name", [case for case in OPTIONS if case[1] == FIRST_GROUP[case[0]]])
 def test_figure_can_be_drawn_in_both_languages(topic: str, group: str, name: str, results: Path) -> None:
     """Words of a figure that stay English in Chinese must be mathematics or names."""
-    view = smoke(topic, results, f"{group}={name}")
+    view = smoke(topic, results, *chosen(topic, group, name))
     assert app.pictures(view, "en")[0].name == "figure.png"
     assert app.pictures(view, "zh")[0].stem.startswith("figure")
     module = importlib.import_module(f"baselines.{topic}.figures")
@@ -115,7 +120,7 @@ def test_figure_can_be_drawn_in_both_languages(topic: str, group: str, name: str
 def test_same_seed_same_numbers_to_the_last_bit(
     topic: str, group: str, name: str, results: Path, tmp_path: Path
 ) -> None:
-    first, second = (smoke(topic, folder, f"{group}={name}") for folder in (results, tmp_path))
+    first, second = (smoke(topic, folder, *chosen(topic, group, name)) for folder in (results, tmp_path))
     assert first.folder != second.folder
     assert first.metrics == second.metrics
     for curve in first.curves:

@@ -214,6 +214,8 @@ def _run(run: Run, code: dict[str, Any], show: Terminal, verbose: bool) -> RunVi
     rec = Record(run.folder, head, show.progress())
     try:
         rec.start()
+        if run.cfg.force:
+            rec.forget()
         with threadpool_limits(run.cfg.threads), compute.measured_cost(rec.cost):
             outcome = work(run.cfg, rec)
         rec.finish(record.DONE, outcome)

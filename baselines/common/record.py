@@ -22,7 +22,7 @@ from baselines.common.claims import Claim
 from baselines.common.errors import Diverged
 
 SCHEMA = 1
-RECORD, CURVES = "record.json", "curves.npz"
+RECORD, CURVES, CHECKPOINT = "record.json", "curves.npz", "checkpoint.pt"
 RUNNING, DONE, FAILED, DIVERGED, INTERRUPTED = "running", "done", "failed", "diverged", "interrupted"
 REQUIRED = (
     "schema", "topic", "key", "status", "config", "choices", "seed", "metrics", "claims",
@@ -121,12 +121,49 @@ class Record:
         finally:
             self.cost[f"{name}_s"] = self.cost.get(f"{name}_s", 0.0) + time.perf_counter() - begin
 
+    def keep(self, state: dict[str, Any]) -> None:
+        """Write a checkpoint: tensors and plain types, with the rows logged so far, so that a killed run can go on.
+
+        Args:
+            state: what the run needs to continue to the same result.
+        """
+        import torch
+
+        content = {"code": self._head["code"]["fingerprint"], "rows": self._rows, "cost": self.cost, "state": state}
+        with atomic(self.folder / CHECKPOINT) as stream:
+            torch.save(content, stream)
+
+    def kept(self) -> dict[str, Any] | None:
+        """The state that `keep` wrote last, rows and timers restored; None if there is none of the present code."""
+        import pickle
+
+        import torch
+
+        try:
+            content = torch.load(self.folder / CHECKPOINT, map_location="cpu", weights_only=True)
+            if content["code"] != self._head["code"]["fingerprint"]:
+                return None
+            self._rows, state = content["rows"], dict(content["state"])
+            self.cost |= content["cost"]
+        except FileNotFoundError:
+            return None
+        except (OSError, KeyError, TypeError, ValueError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+            log.warning("the checkpoint in %s cannot be read (%s); starting anew", self.folder, error)
+            return None
+        return state
+
+    def forget(self) -> None:
+        """Remove the checkpoint."""
+        (self.folder / CHECKPOINT).unlink(missing_ok=True)
+
     def finish(self, status: str, outcome: Outcome | None = None, error: str | None = None) -> None:
         """Write curves, then the record with its final status."""
         curves = {name: np.array(rows) for name, rows in self._rows.items()} | self._arrays
         with atomic(self.folder / CURVES) as stream:
             np.savez_compressed(stream, **curves)  # type: ignore[arg-type]
         self._write(status, outcome, error)
+        if status in (DONE, DIVERGED):
+            self.forget()
 
     def _write(self, status: str, outcome: Outcome | None = None, error: str | None = None) -> None:
         outcome = outcome or Outcome({}, [])

@@ -16,6 +16,7 @@ class Config(RunConfig):
 
     problem: Any = MISSING  # what is solved
     method: Any = MISSING  # how it is solved
+    dtype: str = "float64"  # float32 or float64; PINNs need the digits
     heldout_points: int = 20000  # fresh uniform points on which the residual is measured after training
 
     def __post_init__(self) -> None:

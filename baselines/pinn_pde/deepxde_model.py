@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from baselines.pinn_pde.problem import Box, Observations, PDEProblem
+from baselines.pinn_pde.domain import Box, Disk
+from baselines.pinn_pde.problem import Condition, Observations, PDEProblem, Periodic
 
 
 def _import_deepxde() -> Any:
@@ -86,10 +87,26 @@ def reseed(seed: int) -> None:
 
 
 def geometry(box: Box) -> Any:
-    """The DeepXDE geometry of a box."""
-    space_low, space_high = (box.low[:-1], box.high[:-1]) if box.time else (box.low, box.high)
-    shapes = {1: lambda a, b: dde.geometry.Interval(a[0], b[0]), 2: dde.geometry.Rectangle}
-    space = shapes.get(len(space_low), dde.geometry.Hypercube)(space_low, space_high)
+    """The DeepXDE geometry of a box with its holes; of time alone where there is no space.
+
+    Raises:
+        ValueError: Holes in a domain that is not a plane one.
+    """
+    if not box.space:
+        return dde.geometry.TimeDomain(box.low[-1], box.high[-1])
+    s = box.space
+    low, high = list(box.low[:s]), list(box.high[:s])
+    if s == 1:
+        space = dde.geometry.Interval(low[0], high[0])
+    else:
+        space = (dde.geometry.Rectangle if s == 2 else dde.geometry.Hypercube)(low, high)
+    if box.without and s != 2:
+        raise ValueError("holes are cut out of plane domains only")
+    for hole in box.without:
+        if isinstance(hole, Disk):
+            space = dde.geometry.CSGDifference(space, dde.geometry.Disk(hole.center, hole.radius))
+        else:
+            space = dde.geometry.CSGDifference(space, dde.geometry.Rectangle(hole.low, hole.high))
     return dde.geometry.GeometryXTime(space, dde.geometry.TimeDomain(box.low[-1], box.high[-1])) if box.time else space
 
 
@@ -152,7 +169,7 @@ class PINN:
         layers: list[int],
         activation: str = "tanh",
         *,
-        observations: Observations | None = None,
+        observations: list[Observations] | None = None,
         monitor: np.ndarray | None = None,
         point_seed: int = 0,
         network_seed: int = 0,
@@ -160,8 +177,10 @@ class PINN:
     ) -> None:
         self.problem = problem
         self.device = torch.device(device)
-        self.unknowns = {u.name: dde.Variable(u.initial) for u in problem.unknowns()}
-        conditions = self._conditions(observations)
+        self.evaluations = 0  # points at which the equations were evaluated for training
+        self.sizes = {u.name: u.scale for u in problem.unknowns()}
+        self.moved = {u.name: dde.Variable(u.initial / u.scale) for u in problem.unknowns()}
+        conditions = self._conditions(observations or [])
         reseed(point_seed)
         self.data = self._data([bc for _, bc, _ in conditions])
         if monitor is not None:  # DeepXDE's own test points are an equidistant grid, or the training points
@@ -176,29 +195,81 @@ class PINN:
         self.weights = [1.0] * equations + [weight for _, _, weight in conditions]
         self.terms += [name for name, _, _ in conditions]
 
-    def _conditions(self, observations: Observations | None) -> list[tuple[str, Any, float]]:
+    def _conditions(self, observations: list[Observations]) -> list[tuple[str, Any, float]]:
         """Name, DeepXDE condition and weight of each term besides the equations."""
-        geom, found = geometry(self.problem.domain()), []
+        found = []
         for condition in self.problem.conditions():
-            kind = {"boundary": dde.icbc.DirichletBC, "initial": dde.icbc.IC}[condition.on]
-            component = self.problem.outputs.index(condition.output)
-            bc = kind(geom, condition.value, lambda _, on: on, component=component)
-            found.append((condition.name, bc, condition.weight))
-        if observations is not None:
-            component = self.problem.outputs.index(observations.output)
-            bc = dde.icbc.PointSetBC(observations.points, observations.values, component=component)
-            found.append((observations.name, bc, observations.weight))
+            if isinstance(condition, Periodic):
+                found += self._periodic(condition)
+            else:
+                found.append((condition.name, self._prescribed(condition), condition.weight))
+        for data in observations:
+            component = self.problem.outputs.index(data.output)
+            bc = dde.icbc.PointSetBC(data.points, data.values, component=component)
+            found.append((data.name, bc, data.weight))
         return found
+
+    def _prescribed(self, condition: Condition) -> Any:
+        """DeepXDE's condition for a value or a derivative, on a part of the boundary or on given points."""
+        component = self.problem.outputs.index(condition.output)
+        if condition.points is not None:
+            values = condition.value(condition.points)
+            if condition.derivative:
+                return dde.icbc.PointSetOperatorBC(condition.points, values, self._derivative(condition))
+            return dde.icbc.PointSetBC(condition.points, values, component=component)
+        geom, start = geometry(self.problem.domain()), self.problem.domain().low[-1]
+
+        def on_edge(point: np.ndarray, on: bool) -> bool:
+            if condition.on == "initial":
+                return bool(np.isclose(point[-1], start))
+            return bool(on) and (condition.where is None or bool(condition.where(point[None])[0]))
+
+        if condition.derivative:
+            derivative, value = self._derivative(condition), condition.value
+            return dde.icbc.OperatorBC(
+                geom,
+                lambda x, y, points: derivative(x, y, points) - self._tensor(value(x.detach().cpu().numpy())),
+                on_edge,
+            )
+        if condition.on == "initial" and self.problem.domain().space:
+            return dde.icbc.IC(geom, condition.value, lambda _, on: on, component=component)
+        return dde.icbc.DirichletBC(geom, condition.value, on_edge, component=component)
+
+    def _derivative(self, condition: Condition) -> Callable[[torch.Tensor, torch.Tensor, np.ndarray], torch.Tensor]:
+        def derivative(inputs: torch.Tensor, outputs: torch.Tensor, _: np.ndarray) -> torch.Tensor:
+            return DeepXDEField(self.problem, inputs, outputs, {})(condition.output, *condition.derivative)
+
+        return derivative
+
+    def _periodic(self, condition: Periodic) -> list[tuple[str, Any, float]]:
+        """DeepXDE's periodic conditions, one for each order of derivative."""
+        box = self.problem.domain()
+        j, component = box.names.index(condition.coordinate), self.problem.outputs.index(condition.output)
+
+        def at_an_end(point: np.ndarray, on: bool) -> bool:
+            return bool(on) and bool(np.isclose(point[j], box.low[j]) or np.isclose(point[j], box.high[j]))
+
+        return [
+            (
+                f"{condition.name}_{order}",
+                dde.icbc.PeriodicBC(geometry(box), j, at_an_end, order, component=component),
+                condition.weight,
+            )
+            for order in condition.orders
+        ]
 
     def _data(self, conditions: list[Any]) -> Any:
         problem, geom = self.problem, geometry(self.problem.domain())
         sizes = {"num_domain": problem.num_domain, "num_boundary": problem.num_boundary}
-        if problem.domain().time:
+        if problem.domain().time and problem.domain().space:
             return dde.data.TimePDE(geom, self._equation, conditions, num_initial=problem.num_initial, **sizes)
         return dde.data.PDE(geom, self._equation, conditions, **sizes)
 
     def _equation(self, inputs: torch.Tensor, outputs: torch.Tensor) -> list[torch.Tensor]:
-        return self.problem.residual(DeepXDEField(self.problem, inputs, outputs, self.unknowns))
+        unknowns = {name: value * self.sizes[name] for name, value in self.moved.items()}
+        if self.net.training:
+            self.evaluations += len(inputs)
+        return self.problem.residual(DeepXDEField(self.problem, inputs, outputs, unknowns))
 
     @property
     def points(self) -> np.ndarray:
@@ -207,7 +278,11 @@ class PINN:
 
     def parameters(self) -> list[torch.Tensor]:
         """Everything that is trained, unknowns of the equation included: what an optimizer instance must hold."""
-        return [*self.net.parameters(), *self.unknowns.values()]
+        return [*self.net.parameters(), *self.moved.values()]
+
+    def unknowns(self) -> dict[str, float]:
+        """Current values of the unknowns."""
+        return {name: float(value.detach()) * self.sizes[name] for name, value in self.moved.items()}
 
     def predict(self, points: np.ndarray) -> np.ndarray:
         """Network values, [N, d] -> [N, outputs], float64; works outside `session` too."""

@@ -1,4 +1,4 @@
-"""Training of a `PINN` through DeepXDE: Adam, L-BFGS, or any torch optimizer; use inside `deepxde_model.session`.
+"""Training of a `PINN` through DeepXDE: Adam, L-BFGS, NNCG, or any torch optimizer; use inside `deepxde_model.session`.
 
 Every `every` iterations a row (iteration, loss terms) is handed over and the parameters are kept if the training loss
 is the lowest so far: DeepXDE itself remembers which step was best, but not its weights.
@@ -6,11 +6,17 @@ is the lowest so far: DeepXDE itself remembers which step was best, but not its 
 
 from __future__ import annotations
 
+import contextlib
+import io
+import math
+import warnings
+from collections.abc import Callable
 from typing import Any
 
 import torch
 
 from baselines.pinn_pde.deepxde_model import LBFGS_MEMORY, PINN, OnRow, dde
+from baselines.pinn_pde.optimizers.lm import LevenbergMarquardt
 
 
 class History(dde.callbacks.Callback):
@@ -18,8 +24,8 @@ class History(dde.callbacks.Callback):
 
     Args:
         pinn: what is trained.
-        on_row: called with the iteration and the values `loss`, one `loss_<term>` each (weighted), `heldout_<equation>`
-            (test loss of the equations on the monitor points), and the unknowns by name.
+        on_row: called with the iteration and the values `loss`, one `loss_<term>` each (weighted), `heldout` (mean
+            square residual on the monitor points), and the unknowns by name.
     """
 
     def __init__(self, pinn: PINN, on_row: OnRow) -> None:
@@ -46,12 +52,9 @@ class History(dde.callbacks.Callback):
         if loss < self.best_loss:
             self.best_loss, self.best_state = loss, self.pinn.state()
         row = {"loss": loss} | {f"loss_{name}": float(v) for name, v in zip(self.pinn.terms, train, strict=True)}
-        row |= {
-            f"heldout_{name}": float(v)
-            for name, v in zip(self.pinn.terms, test, strict=True)
-            if name.startswith("equation")
-        }
-        self.on_row(self._last, row | {name: float(v.detach()) for name, v in self.pinn.unknowns.items()})
+        equations = [float(v) for name, v in zip(self.pinn.terms, test, strict=True) if name.startswith("equation")]
+        row["heldout"] = sum(equations) / len(equations)
+        self.on_row(self._last, row | self.pinn.unknowns())
 
 
 class LimitedLBFGS(dde.callbacks.Callback):
@@ -132,15 +135,131 @@ def train_with(pinn: PINN, history: History, optimizer: torch.optim.Optimizer, i
         ValueError: The optimizer does not hold an unknown of the equation: DeepXDE would train without moving it.
     """
     held = {id(parameter) for group in optimizer.param_groups for parameter in group["params"]}
-    missing = [name for name, value in pinn.unknowns.items() if id(value) not in held]
+    missing = [name for name, value in pinn.moved.items() if id(value) not in held]
     if missing:
         raise ValueError(f"the optimizer does not hold {', '.join(missing)}; build it from pinn.parameters()")
     _compile(pinn, optimizer)
     pinn.model.train(iterations=iterations, display_every=every, callbacks=[history], verbose=0)
 
 
+def train_lm(pinn: PINN, history: History, iterations: int, every: int, **options: Any) -> LevenbergMarquardt:
+    """Levenberg-Marquardt with `options`, `iterations` Jacobians; the optimizer that did it."""
+    unknowns = list(pinn.moved.values())
+    optimizer = compile_lm(pinn.model, unknowns, pinn.weights, **options)
+    pinn.model.train(iterations=iterations, display_every=every, callbacks=[history], verbose=0)
+    return optimizer
+
+
+def train_nncg(
+    pinn: PINN,
+    history: History,
+    iterations: int,
+    every: int,
+    *,
+    rank: int = 50,
+    mu: float = 0.1,
+    update_every: int = 20,
+    cg_iterations: int = 1000,
+) -> int:
+    """DeepXDE's Newton steps by conjugate gradients with a Nystrom preconditioner.
+
+    The method of Rathore et al., Challenges in Training PINNs, ICML 2024. DeepXDE prints a line when the conjugate
+    gradients have not converged, which with its tolerance of 1e-16 is the rule; the lines are counted instead.
+
+    Args:
+        pinn: what is trained; without unknowns.
+        history: where rows go.
+        iterations: Newton steps.
+        every: iterations between two rows.
+        rank: of the preconditioner; DeepXDE's default, as the next three are.
+        mu: damping of the Hessian.
+        update_every: Newton steps between two preconditioners.
+        cg_iterations: limit of conjugate-gradient steps in one Newton step.
+
+    Returns:
+        Number of Newton steps whose linear system was not solved to the tolerance.
+
+    Raises:
+        ValueError: The equation has unknowns: DeepXDE puts them in a second group, which its NNCG refuses.
+    """
+    if pinn.moved:
+        raise ValueError(f"DeepXDE's NNCG cannot move unknowns of the equation ({', '.join(pinn.moved)})")
+    options = dde.optimizers.config.NNCG_options
+    before, printed = dict(options), io.StringIO()
+    try:
+        dde.optimizers.set_NNCG_options(rank=rank, mu=mu, updatefreq=update_every, cgmaxiter=cg_iterations)
+        with contextlib.redirect_stdout(printed), warnings.catch_warnings():
+            # DeepXDE's line search makes a number of a loss that still has its graph
+            warnings.filterwarnings("ignore", "Converting a tensor with requires_grad", UserWarning)
+            _compile(pinn, "NNCG")
+            pinn.model.train(iterations=iterations, display_every=every, callbacks=[history], verbose=0)
+    finally:
+        options.update(before)
+    return printed.getvalue().count("PCG did not converge")
+
+
+class StoredResiduals:
+    """A `loss=` for `dde.Model.compile`: the mean square of each term, whose residuals it keeps."""
+
+    def __init__(self) -> None:
+        self.terms: list[torch.Tensor] = []
+
+    def __call__(self, target: torch.Tensor, prediction: torch.Tensor) -> torch.Tensor:
+        """Mean square of one term."""
+        difference = (prediction - target).reshape(-1)
+        self.terms.append(difference / math.sqrt(len(difference)))
+        return difference.square().mean()
+
+
+def residual_vector(model: Any, stored: StoredResiduals) -> Callable[[], torch.Tensor]:
+    """The vector r with |r|^2 = DeepXDE's weighted training loss, [M], as a function of the current parameters.
+
+    Args:
+        model: compiled with `loss=stored`; its present training points count, so that resampling works.
+        stored: see above.
+    """
+
+    def residuals() -> torch.Tensor:
+        state = model.train_state
+        stored.terms.clear()
+        model.outputs_losses_train(state.X_train, state.y_train, state.train_aux_vars)
+        weights = model.loss_weights or [1.0] * len(stored.terms)
+        r = torch.cat([math.sqrt(w) * term for w, term in zip(weights, stored.terms, strict=True)])
+        stored.terms.clear()
+        return r
+
+    return residuals
+
+
+def compile_lm(
+    model: Any,
+    unknowns: list[torch.Tensor] | None = None,
+    loss_weights: list[float] | None = None,
+    **options: Any,
+) -> LevenbergMarquardt:
+    """Compile any `dde.Model` whose losses are mean squares with Levenberg-Marquardt; then `model.train` as usual.
+
+    Args:
+        model: a model of DeepXDE with the PyTorch back end.
+        unknowns: external variables of the equation.
+        loss_weights: one a term; all 1 if left out.
+        options: of `LevenbergMarquardt`.
+    """
+    stored, unknowns = StoredResiduals(), unknowns or []
+    parameters = [*model.net.parameters(), *unknowns]
+    optimizer = LevenbergMarquardt(parameters, residual_vector(model, stored), **options)
+    model.compile(
+        optimizer,
+        loss=stored,
+        loss_weights=loss_weights,
+        external_trainable_variables=unknowns or None,
+        verbose=0,
+    )
+    return optimizer
+
+
 def _compile(pinn: PINN, optimizer: Any, **options: Any) -> None:
-    unknowns = list(pinn.unknowns.values()) or None
+    unknowns = list(pinn.moved.values()) or None
     pinn.model.compile(
         optimizer, loss_weights=pinn.weights, external_trainable_variables=unknowns, verbose=0, **options
     )

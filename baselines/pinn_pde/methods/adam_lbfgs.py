@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 if TYPE_CHECKING:
     from baselines.common.record import Record
     from baselines.pinn_pde.config import Config
-    from baselines.pinn_pde.method import Solution
-    from baselines.pinn_pde.problem import Observations, PDEProblem
+    from baselines.pinn_pde.deepxde_model import PINN
+    from baselines.pinn_pde.deepxde_training import History
+    from baselines.pinn_pde.method import Case, Solution
 
 ACTIVATIONS = ("tanh", "sin", "silu")
 
@@ -53,58 +54,27 @@ class Method:
         if self.activation not in ACTIVATIONS:
             raise ValueError(f"method.activation must be one of {', '.join(ACTIVATIONS)}; got {self.activation!r}")
 
-    def solve(self, problem: PDEProblem, observations: Observations | None, cfg: Config, record: Record) -> Solution:
+    def solve(self, case: Case, cfg: Config, record: Record) -> Solution:
         """Build and train the network, log the history, return the parameters of lowest training loss."""
-        from baselines.common.compute import numpy_generator, subseed, torch_device
-        from baselines.pinn_pde.method import Solution
-
         with record.timed("setup"):  # mostly the import of deepxde
-            from baselines.pinn_pde.deepxde_model import PINN, session
-            from baselines.pinn_pde.deepxde_training import History, train_adam, train_lbfgs
+            from baselines.pinn_pde import deepxde_run
+            from baselines.pinn_pde.deepxde_training import train_adam, train_lbfgs
 
-        device = torch_device(cfg)
-        fresh = problem.domain().sample(problem.num_domain, numpy_generator(cfg.seed, "monitor"))
-        with session(subseed(cfg.seed, "points"), device, cfg.dtype):
-            with record.timed("data"):
-                pinn = PINN(
-                    problem,
-                    [self.width] * self.depth,
-                    self.activation,
-                    observations=observations,
-                    monitor=fresh,
-                    point_seed=subseed(cfg.seed, "points"),
-                    network_seed=subseed(cfg.seed, "network"),
-                    device=device,
-                )
-            total = self.adam_iterations + self.lbfgs_iterations
-            with record.timed("training"), record.progress(total, "training") as tick:
-                before = 0
+        def stages(pinn: PINN, history: History) -> dict[str, int]:
+            quasi_newton = 0
+            if self.adam_iterations:
+                train_adam(pinn, history, self.adam_iterations, self.learning_rate, self.every)
+            if self.lbfgs_iterations:
+                quasi_newton = train_lbfgs(pinn, history, self.lbfgs_iterations, self.every, self.memory)
+            return {"adam": self.adam_iterations, "lbfgs": quasi_newton}
 
-                def on_row(iteration: int, row: dict[str, float]) -> None:
-                    nonlocal before
-                    record.log("history", iteration=iteration, **row)
-                    tick(iteration - before, loss=row["loss"])
-                    before = iteration
-
-                history, quasi_newton = History(pinn, on_row), 0
-                if self.adam_iterations:
-                    train_adam(pinn, history, self.adam_iterations, self.learning_rate, self.every)
-                if self.lbfgs_iterations:
-                    quasi_newton = train_lbfgs(pinn, history, self.lbfgs_iterations, self.every, self.memory)
-            pinn.load(history.best_state)
-
-        iterations = self.adam_iterations + quasi_newton
-        return Solution(
-            predict=pinn.predict,
-            residual=pinn.residual,
-            points=pinn.points,
-            parameters=sum(parameter.numel() for parameter in pinn.parameters()),
+        return deepxde_run.solve(
+            case,
+            cfg,
+            record,
+            layers=[self.width] * self.depth,
+            activation=self.activation,
+            stages=stages,
+            total=self.adam_iterations + self.lbfgs_iterations,
             trained=self.lbfgs_iterations >= 1000 and self.adam_iterations >= 1000,
-            unknowns={name: float(value.detach()) for name, value in pinn.unknowns.items()},
-            metrics={
-                "loss": history.best_loss,
-                "adam_iterations": float(self.adam_iterations),
-                "lbfgs_iterations": float(quasi_newton),
-                "iterations": float(iterations),
-            },
         )
