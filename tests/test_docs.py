@@ -81,7 +81,7 @@ def test_the_example_of_a_new_option_works(toy: Path, tmp_path: Path) -> None:
 
     try:
         assert "Helmholtz u_xx + u_yy" in python("--help").stdout
-        done = python("problem=my_problem", "method.adam_iterations=300", "method.lbfgs_iterations=500")
+        done = python("problem=my_problem", "method.iterations=30")
     finally:
         target.unlink()
     assert done.returncode == 0, done.stderr

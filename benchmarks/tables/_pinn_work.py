@@ -74,7 +74,7 @@ def sheet(views: Sequence[RunView], along: str, unit: str) -> Sheet:
             if own:
                 cells: list[Cell] = [_reached(own, level, along, column) for level in LEVELS]
                 last = _pinn.finest(own) if column == CLASSICAL else own
-                total = _pinn.middle([float(view.curves[f"history.{along}"][-1]) for view in last])
+                total = _pinn.middle([float(_pinn.spent(view, along)[-1]) for view in last])
                 final = _pinn.Estimate.log10(_pinn.judged(last))
                 rows.append([row.title, column, *cells, _short(total), final])
     return Sheet(columns, rows)

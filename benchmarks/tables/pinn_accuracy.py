@@ -58,7 +58,8 @@ class Table:
     Relative L2 error against the reference, never below three of its error bars: geometric mean [minimum … maximum]
     over n seeds, and the median training time. Lower is better. The best PINN is the preset of each problem, its method
     named; the classical solver has no chance in it and is shown at its finest resolution. DeepXDE's baseline runs 1,000
-    iterations of Adam and at most 5,000 of L-BFGS (500 and 1,000 for systems and in ten dimensions), in float32 as in
+    iterations of Adam and at most 5,000 of L-BFGS (500 and 1,000 for wave, convection, reaction,
+    systems and in ten dimensions), in float32 as in
     its examples (Poisson 2D and heat: float64). Published values have settings and machines of their own.
     """
 
@@ -209,13 +210,13 @@ def _lshape(views: list[RunView]) -> Claim:
         measured = Estimate.log10(_pinn.judged(networks)).value / float(np.exp(equal))
     return Claim(
         "pinn.target.poisson_lshape.pinn",
-        "Poisson on the L-shape: a network is at least as accurate as P2 elements with equally many unknowns (ratio of "
+        "Poisson on the L-shape: a network is at least as accurate as graded P2 elements with equally many unknowns (ratio of "
         "relative L2 errors)",
         None,
         None,
         1.0,
         measured,
-        "uniform P2 elements interpolated in log-log; the corner limits them to the order 4/3 in h",
+        "graded P2 elements interpolated in log-log; on a uniform mesh the corner limits them to the order 4/3 in h",
     )
 
 

@@ -26,7 +26,7 @@ class Inverse(NamedTuple):
     problem: str
     title: str
     seeds: int
-    """Of the network's noise curve in the standard suite; the classical curve always has three."""
+    """Of the noise curves in the standard suite."""
     network: tuple[str, ...]
     """Settings of Levenberg-Marquardt where the problem has no preset."""
 
@@ -99,7 +99,7 @@ class Table:
             seeds = {"smoke": 1, "standard": inverse.seeds, "paper": 5}[suite]
             for noise in NOISE if suite != "smoke" else (0.0, 0.1):
                 found += [[*network, f"problem.noise={noise}", f"seed={seed}"] for seed in range(seeds)]
-                found += [[*classical, f"problem.noise={noise}", f"seed={s}"] for s in range(_pinn.SEEDS[suite])]
+                found += [[*classical, f"problem.noise={noise}", f"seed={s}"] for s in range(seeds)]
         for problem, small in COVERED.items():
             if suite == "smoke" and problem not in SMOKE:
                 continue

@@ -1,4 +1,4 @@
-"""Whole runs in one process: determinism, what is logged, what the figure draws."""
+"""Whole runs in one process: determinism, what is logged, the alarm."""
 
 from pathlib import Path
 from typing import Any
@@ -8,12 +8,11 @@ import pytest
 
 from baselines.common import compose, compute
 from baselines.common.errors import Diverged
-from baselines.common.record import CURVES, Outcome, Record, RunView
-from baselines.pinn_pde import figures
-from baselines.pinn_pde.metrics import rms
+from baselines.common.record import CURVES, Outcome, Record
+from baselines.pinn_pde.problem import Function
 from baselines.pinn_pde.run import ALARM, heldout_claim, residuals, run
 
-SHORT = ["budget=smoke", "method.adam_iterations=8", "method.lbfgs_iterations=6", "method.every=2"]
+SHORT = ["budget=smoke", "method=adam_lbfgs", "method.adam_iterations=8", "method.lbfgs_iterations=6", "method.every=2"]
 
 
 def execute(tmp_path: Path, *overrides: str) -> tuple[Outcome, dict[str, np.ndarray], Any]:
@@ -27,28 +26,6 @@ def execute(tmp_path: Path, *overrides: str) -> tuple[Outcome, dict[str, np.ndar
         return outcome, dict(stored), cfg
 
 
-def view_of(outcome: Outcome, curves: dict[str, np.ndarray], cfg: Any, tmp_path: Path) -> RunView:
-    config = {"problem": vars(cfg.problem), "method": vars(cfg.method)}
-    return RunView(
-        folder=tmp_path,
-        topic="pinn_pde",
-        key="key",
-        status="done",
-        config=config,
-        choices={},
-        seed=0,
-        metrics=outcome.metrics,
-        claims=outcome.claims,
-        cost={},
-        environment={},
-        code={},
-        started="",
-        ended=None,
-        error=None,
-        curves=curves,
-    )
-
-
 @pytest.mark.parametrize("problem", ["burgers", "poisson_inverse"])
 def test_same_seed_same_metrics_whatever_ran_before(tmp_path: Path, problem: str) -> None:
     first, curves, _ = execute(tmp_path, f"problem={problem}")
@@ -56,7 +33,8 @@ def test_same_seed_same_metrics_whatever_ran_before(tmp_path: Path, problem: str
     again, curves_again, _ = execute(tmp_path, f"problem={problem}", "heldout_points=1000")
     assert first.metrics == again.metrics and first.parameters == again.parameters
     for name, values in curves.items():
-        np.testing.assert_array_equal(values, curves_again[name])
+        if not name.endswith("_s"):
+            np.testing.assert_array_equal(values, curves_again[name])
     other, _, _ = execute(tmp_path, f"problem={problem}", "seed=1")
     assert other.metrics["loss"] != first.metrics["loss"]
 
@@ -92,23 +70,19 @@ def test_everything_trained_has_the_type_asked_for(tmp_path: Path, dtype: str) -
 
 def test_divergence_is_reported_with_the_history_kept(tmp_path: Path) -> None:
     with pytest.raises(Diverged, match="history"):
-        execute(tmp_path, "method.learning_rate=1e30")
-
-
-class Solution:
-    """Residual 1 on the method's points and `ratio` elsewhere."""
-
-    def __init__(self, ratio: float) -> None:
-        self.points = np.zeros((3, 2))
-        self.residual = lambda x: np.where(np.any(x != 0, axis=1, keepdims=True), ratio, 1.0)
+        execute(tmp_path, "dtype=float32", "method.learning_rate=1e30")
 
 
 def test_the_alarm_goes_when_fresh_points_see_a_larger_residual() -> None:
-    fresh = np.ones((5, 2))
-    assert residuals(Solution(1.5), fresh)["residual_alarm"] == 0  # type: ignore[arg-type]
-    alarmed = residuals(Solution(3.0), fresh)  # type: ignore[arg-type]
+    points, fresh = np.zeros((3, 2)), np.ones((5, 2))
+
+    def residual(ratio: float) -> Function:
+        """1 on the method's points, `ratio` elsewhere."""
+        return lambda x: np.where(np.any(x != 0, axis=1, keepdims=True), ratio, 1.0)
+
+    assert residuals(residual(1.5), points, fresh)["residual_alarm"] == 0
+    alarmed = residuals(residual(3.0), points, fresh)
     assert alarmed["residual_ratio"] == pytest.approx(3.0) and alarmed["residual_alarm"] == 1
-    assert rms(np.ones((3, 2))) == 1
 
 
 @pytest.mark.parametrize(
@@ -124,30 +98,9 @@ def test_the_alarm_goes_when_fresh_points_see_a_larger_residual() -> None:
 def test_the_heldout_claim_knows_whether_the_points_resolve_the_solution(
     overrides: list[str], ratio: float, verdict: str
 ) -> None:
-    cfg: Any = compose.resolve("pinn_pde", overrides).cfg
+    cfg: Any = compose.resolve("pinn_pde", ["method=adam_lbfgs", *overrides]).cfg
     assert heldout_claim(cfg, {"residual_ratio": ratio}, True).verdict == verdict
     assert heldout_claim(cfg, {"residual_ratio": ratio}, False).verdict == "not measured"
-
-
-@pytest.mark.parametrize("problem", ["burgers", "poisson2d", "poisson_inverse"])
-def test_every_word_of_the_figure_has_a_translation(tmp_path: Path, problem: str) -> None:
-    outcome, curves, cfg = execute(tmp_path, f"problem={problem}")
-    asked: set[str] = set()
-
-    def text(label: str) -> str:
-        asked.add(label)
-        return label
-
-    figure = figures.draw(view_of(outcome, curves, cfg, tmp_path), text)["figure"]
-    assert len([axis for axis in figure.axes if axis.get_title() or axis.get_title(loc="left")]) == 4
-    assert len(asked) > 10 and asked <= set(figures.ZH)
-
-
-def test_a_diverged_run_still_has_its_history_drawn(tmp_path: Path) -> None:
-    outcome, curves, cfg = execute(tmp_path)
-    history = {name: values for name, values in curves.items() if name.startswith("history.")}
-    figure = figures.draw(view_of(outcome, history, cfg, tmp_path), lambda label: label)["figure"]
-    assert len(figure.axes) == 1 and len(figure.axes[0].lines) >= 4
 
 
 @pytest.mark.parametrize(
@@ -162,4 +115,4 @@ def test_wrong_values_are_one_clear_line(override: str, message: str) -> None:
     from baselines.common.errors import UserError
 
     with pytest.raises(UserError, match=message):
-        compose.resolve("pinn_pde", [override])
+        compose.resolve("pinn_pde", ["method=adam_lbfgs", override])

@@ -24,6 +24,8 @@ TERMS = {
     "gauge": "pressure at a point",
     "bend": "smoothness of a",
     "observations": "observations",
+    "energy": "energy",
+    "loss": "loss",
 }
 ZH = {
     "equation": "方程",
@@ -40,6 +42,8 @@ ZH = {
     "pressure at a point": "一点的压力",
     "smoothness of a": "a 的光滑性",
     "observations": "观测值",
+    "energy": "能量",
+    "loss": "损失",
     "Loss terms": "损失项",
     "iteration": "迭代次数",
     "mean square (weighted)": "均方值（加权）",
@@ -65,6 +69,11 @@ def losses(axis: Axes, view: RunView, text: Text) -> None:
     if not rows(view):
         return
     iteration, found = view.curves["history.iteration"], terms(view)
+    if min(float(values.min()) for values in found.values()) < 0:  # an energy: no logarithm
+        for number, (name, values) in enumerate(found.items()):
+            axis.plot(iteration, values, color=COLORS[number % len(COLORS)], label=text(TERMS.get(name, name)))
+        axis.legend(loc="upper right")
+        return
     for number, (name, values) in enumerate(found.items()):
         label = text(TERMS[name]) if name in TERMS else name
         axis.semilogy(iteration, _visible(values), color=COLORS[number % len(COLORS)], label=label)
@@ -82,7 +91,9 @@ def losses(axis: Axes, view: RunView, text: Text) -> None:
     if 0 < switch < iteration[-1]:
         axis.axvline(switch, color="0.5", lw=1, ls="-.", label=text("L-BFGS from here"))
     low, high = axis.get_ylim()
-    axis.set_ylim(low, high * (high / low) ** (0.09 * (1 + len(axis.get_legend_handles_labels()[0])) / 2))
+    decades = min(float(np.log10(high) - np.log10(low)), 40.0)  # a loss of zero in floating point spans hundreds
+    room = 0.045 * decades * (1 + len(axis.get_legend_handles_labels()[0]))  # for the legend
+    axis.set_ylim(max(low, high * 10.0**-decades), high * 10.0**room)
     axis.legend(loc="upper right", ncols=2, columnspacing=1.0, handlelength=1.6)
 
 
@@ -108,13 +119,16 @@ def errors(axis: Axes, view: RunView, text: Text) -> None:
 
 
 def terms(view: RunView) -> dict[str, np.ndarray]:
-    """Loss terms, those of one kind (`boundary_u` and `boundary_v`, `periodic_0` and `periodic_1`) added."""
+    """Loss terms, those of one kind (`boundary_u` and `boundary_v`, `periodic_0` and `periodic_1`) added.
+
+    A method that does not tell its terms apart has its loss alone.
+    """
     found: dict[str, np.ndarray] = {}
     for name, values in view.curves.items():
         if name.startswith("history.loss_"):
             kind = name.removeprefix("history.loss_").partition("_")[0]
             found[kind] = found.get(kind, 0.0) + values
-    return found
+    return found or {"loss": view.curves["history.loss"]}
 
 
 def heldout(view: RunView) -> np.ndarray | None:
