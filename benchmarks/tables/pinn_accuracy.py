@@ -210,8 +210,8 @@ def _lshape(views: list[RunView]) -> Claim:
         measured = Estimate.log10(_pinn.judged(networks)).value / float(np.exp(equal))
     return Claim(
         "pinn.target.poisson_lshape.pinn",
-        "Poisson on the L-shape: a network is at least as accurate as graded P2 elements with equally many unknowns (ratio of "
-        "relative L2 errors)",
+        "Poisson on the L-shape: a network is at least as accurate as graded P2 elements with equally many unknowns "
+        "(ratio of relative L2 errors)",
         None,
         None,
         1.0,

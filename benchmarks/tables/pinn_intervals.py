@@ -168,9 +168,11 @@ def drawn(views: Sequence[RunView], way: Way) -> list[RunView]:
     wanted = dict(key.removeprefix("method.").split("=") for key in way.keys)
     found = {}
     for view in views:
+        if view.choices["problem"] != PROBLEM:
+            continue
         method, problem = view.config["method"], view.config["problem"]
         plain = problem["outliers"] == 0 and math.isclose(problem["noise"], COVERAGE_NOISE)
-        same = _pinn.shortened(view) or all(method[key] == int(value) for key, value in wanted.items())
+        same = _pinn.shortened(view) or all(method.get(key) == int(value) for key, value in wanted.items())
         if view.choices["method"] == way.method and plain and same and "a_standard_error" in view.metrics:
             found[view.seed] = view
     return list(found.values())
@@ -178,7 +180,8 @@ def drawn(views: Sequence[RunView], way: Way) -> list[RunView]:
 
 def spoilt(views: Sequence[RunView], loss: str) -> list[RunView]:
     """The records with gross errors under one loss."""
-    return [v for v in views if v.config["problem"]["outliers"] > 0 and v.config["method"].get("robust") == loss]
+    own = [view for view in views if view.choices["problem"] == PROBLEM and view.config["problem"]["outliers"] > 0]
+    return [view for view in own if view.config["method"].get("robust") == loss]
 
 
 def covered(view: RunView) -> bool:

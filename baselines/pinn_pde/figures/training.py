@@ -85,7 +85,8 @@ def losses(axis: Axes, view: RunView, text: Text) -> None:
             _alarm(axis, iteration, trained, fresh, text)
     noise = view.config["problem"].get("noise", 0.0)
     sigma = view.metrics.get("noise_sigma", 0.0)
-    if noise and sigma:
+    weighted = view.choices["problem"] in ("poisson_field", "heat_field")  # there the misfit carries a weight
+    if noise and sigma and not weighted:
         axis.axhline(sigma**2, label=text("noise variance"), **PREDICTION)
     switch = view.config["method"].get("adam_iterations", 0)
     if 0 < switch < iteration[-1]:

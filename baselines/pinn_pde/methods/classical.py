@@ -44,13 +44,17 @@ class Method:
         """Solve once, with the solver warm."""
         import numpy as np
 
+        from baselines.common.errors import UserError
         from baselines.pinn_pde.method import Solution
 
         problem, observations = case.problem, case.observations
         coarse, fine = problem.resolutions[0], problem.resolutions[-1]
         resolution = {0: fine, -1: coarse}.get(self.resolution, self.resolution)
         with record.timed("setup"):
-            problem.classical(coarse, observations)
+            if problem.classical(coarse, observations) is None:
+                raise UserError(
+                    f"problem {problem.name} with these keys has no classical solver; choose another method"
+                )
         begin = time.perf_counter()
         with record.timed("training"):
             found = problem.classical(resolution, observations)

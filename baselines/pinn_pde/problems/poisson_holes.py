@@ -143,7 +143,7 @@ class Problem(PDEProblem):
         }
 
     def claims(self, metrics: dict[str, float], setting: Setting) -> list[Claim]:
-        """Accuracy, conservation, maximum principle, symmetry, and the bar of the reference."""
+        """Conservation, maximum principle, symmetry, and the bar of the reference."""
         flux = metrics["flux_reference"]
         outside = max(-metrics["smallest_value"], metrics["largest_value"] - 1.0)
         return [
