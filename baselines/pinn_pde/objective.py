@@ -76,8 +76,8 @@ class Objective:
         ]
         for condition in problem.conditions():
             if condition.name not in network.satisfied:
-                self.blocks += _condition_blocks(problem, condition, boundary, initial)
-        self.blocks += [_observation_block(data) for data in observations or []]
+                self.blocks += condition_blocks(problem, condition, boundary, initial)
+        self.blocks += [observation_block(data) for data in observations or []]
         for block in self.blocks:
             self._prepare(block)
 
@@ -200,7 +200,7 @@ def _columns(problem: PDEProblem, at: JetField) -> torch.Tensor:
     return torch.cat(problem.residual(at), dim=1)
 
 
-def _condition_blocks(
+def condition_blocks(
     problem: PDEProblem, condition: Condition | Periodic, boundary: np.ndarray, initial: np.ndarray
 ) -> list[Block]:
     """The blocks of one condition that the network does not satisfy by construction; none without points."""
@@ -229,7 +229,8 @@ def _condition_blocks(
     return [_match(condition.name, points, layout, condition, condition.value(points), condition.weight)]
 
 
-def _observation_block(data: Observations) -> Block:
+def observation_block(data: Observations) -> Block:
+    """The block of one set of observations."""
     condition = Condition(data.name, "points", lambda points: data.values, data.output, points=data.points)
     block = _match(data.name, data.points, Layout.of([()]), condition, data.values, data.weight)
     block.noise = data.noise

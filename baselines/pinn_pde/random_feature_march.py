@@ -17,7 +17,7 @@ from baselines.pinn_pde.inverse import gauss_newton_covariance
 from baselines.pinn_pde.jets import JetField, Layout, derivatives_of
 from baselines.pinn_pde.method import Case, Solution
 from baselines.pinn_pde.network import periods
-from baselines.pinn_pde.objective import Block, _condition_blocks, _observation_block
+from baselines.pinn_pde.objective import Block, condition_blocks, observation_block
 from baselines.pinn_pde.problem import Condition, Function, Observations, PDEProblem, Periodic
 from baselines.pinn_pde.random_features import HoleFeatures, RandomFeatures, Together
 
@@ -135,10 +135,10 @@ class March:
         blocks = [Block("equation", inside, derivatives_of(problem, problem.residual), equations)]
         for condition in problem.conditions():
             if not (isinstance(condition, Periodic) and condition.coordinate in circular):
-                blocks += _condition_blocks(problem, condition, edge, start)
+                blocks += condition_blocks(problem, condition, edge, start)
         for block in blocks[1:]:
             block.weight = m.boundary_weight
-        blocks += [_observation_block(data) for data in observations]
+        blocks += [observation_block(data) for data in observations]
         return System(problem, features, blocks, {data.name: data.noise for data in observations}, m.exactness)
 
     def _guess(self, system: System, problem: PDEProblem, observations: list[Observations]) -> list[Observations]:
