@@ -63,7 +63,7 @@ ROWS = (
     Row("taylor_green", "Taylor-Green", "Taylor-Green 涡", "taylor_green", deepxde=SHORT),
     Row("cavity", "cavity, Re = 100", "方腔流，Re = 100", "cavity", deepxde=SHORT),
 )
-SMOKE = ("burgers", "poisson2d")
+SMOKE = ("poisson2d",)
 
 
 def rows(suite: str) -> list[Row]:

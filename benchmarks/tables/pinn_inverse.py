@@ -47,7 +47,7 @@ COVERED = {  # short trainings of small networks, enough for these two
     "poisson_inverse": ("method.iterations=60", "method.depth=1", "method.width=16", "method.points=300"),
     "lorenz": ("method.iterations=80", "method.depth=1", "method.width=24", "method.points=150"),
 }
-DRAWS = {"smoke": 2, "standard": 20, "paper": 100}
+DRAWS = {"smoke": 1, "standard": 20, "paper": 100}
 COVERAGE_NOISE = 0.05
 SMOKE = ("poisson_inverse",)
 NETWORK, CLASSICAL = "network", "classical"

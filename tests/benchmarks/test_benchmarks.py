@@ -11,6 +11,8 @@ import pytest
 from benchmarks import __main__ as cli
 from benchmarks import tables
 
+pytestmark = pytest.mark.timeout(900)  # the first test runs the whole smoke suite
+
 
 def benchmark(cwd: Path, *args: str) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-m", "benchmarks", "suite=smoke", *args]
