@@ -95,7 +95,7 @@ def classical_run(row: Row, resolution: int | None = None) -> list[str]:
 
 
 def resolutions(row: Row, suite: str) -> list[int]:
-    """Of the classical solver, coarse to fine; without the finest, which is the default. All of them in `paper` only."""
+    """Of the classical solver, coarse to fine without the finest, the default; all of them in `paper` only."""
     found = list(getattr(options.option_class(TOPIC, "problem", row.problem), "resolutions", ()))[:-1]
     return found if suite == "paper" else found[1:2]
 
