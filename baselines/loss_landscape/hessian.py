@@ -105,8 +105,11 @@ class Hessian:
         matrix = torch.cat([self.product(rows) for rows in unit.split(chunk)])  # [P, P]
         return (matrix + matrix.T) / 2
 
-    def operator(self) -> LinearOperator:
+    def operator(self, scale: Tensor | None = None) -> LinearOperator:
         """The same as a scipy linear operator in double precision, shape (P, P).
+
+        Args:
+            scale: Shape [P]; the operator is then diag(scale) H diag(scale).
 
         Raises:
             FloatingPointError: From its products, if one is not finite.
@@ -115,7 +118,8 @@ class Hessian:
 
         def matvec(vector: np.ndarray) -> np.ndarray:
             column = torch.tensor(vector.reshape(-1), dtype=first.dtype, device=first.device)
-            image = self.product(column).double().cpu().numpy()
+            product = self.product(column) if scale is None else scale * self.product(scale * column)
+            image = product.double().cpu().numpy()
             if not np.isfinite(image).all():
                 raise FloatingPointError("a Hessian-vector product is not finite")
             return image
@@ -147,6 +151,7 @@ def top_eigenvalues(
     rng: np.random.Generator | None = None,
     tol: float = 1e-3,
     ncv: int | None = None,
+    scale: Tensor | None = None,
 ) -> Eigenpairs:
     """The k algebraically largest eigenvalues by implicitly restarted Lanczos (ARPACK through scipy's `eigsh`).
 
@@ -163,6 +168,8 @@ def top_eigenvalues(
         rng: Source of the random part; a fixed one unless given, so that equal calls give equal results.
         tol: Residual of an eigenpair relative to its eigenvalue at which to stop.
         ncv: Size of the Krylov basis; max(2k + 1, 12) unless given. With the usual 20 a warm start is wasted.
+        scale: Shape [P]; the eigenpairs are then those of diag(scale) H diag(scale). With scale = P^(-1/2) for a
+            diagonal preconditioner P the eigenvalues are those of P^-1 H.
 
     Raises:
         ValueError: If `k` is out of range, or `tol` is below what the parameters' precision can reach.
@@ -177,13 +184,14 @@ def top_eigenvalues(
         raise ValueError(f"tol must be at least {floor:.1g} in this precision; got {tol}")
     basis = ncv or max(2 * k + 1, 12)
     if size <= basis:  # ARPACK needs k < ncv <= P; so small a matrix is cheaper to write down
-        values, vectors = np.linalg.eigh(hessian.dense().double().cpu().numpy())
+        matrix = hessian.dense() if scale is None else scale[:, None] * hessian.dense() * scale
+        values, vectors = np.linalg.eigh(matrix.double().cpu().numpy())
         return Eigenpairs(values[::-1][:k].copy(), vectors[:, ::-1][:, :k].copy(), hessian.products - begin)
     rng = rng or np.random.default_rng(0)
     noise = rng.standard_normal(size)
     noise /= np.linalg.norm(noise)
     warm = noise if start is None else start / np.linalg.norm(start) + 1e-3 * noise
-    operator = hessian.operator()
+    operator = hessian.operator(scale)
     for first, width in ((warm, basis), (noise, min(4 * basis, size))):
         try:
             values, vectors = eigsh(

@@ -1,49 +1,14 @@
-"""What is minimised: a network, its data, and the squared error in the scale of Cohen et al. (2021)."""
+"""What is minimised: a network, its data, and the loss in the scale of Cohen et al. (2021)."""
 
-import math
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call, vmap
+from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
-ACTIVATIONS: dict[str, type[nn.Module]] = {
-    "tanh": nn.Tanh,
-    "gelu": nn.GELU,
-    "silu": nn.SiLU,
-    "elu": nn.ELU,
-    "softplus": nn.Softplus,
-    "relu": nn.ReLU,
-}
-
-
-@dataclass(frozen=True)
-class Objective:
-    """A full-batch training objective.
-
-    Shapes: N examples, D inputs, C outputs.
-    """
-
-    model: nn.Module
-    inputs: Tensor
-    """[N, D]"""
-    targets: Tensor
-    """[N, C]"""
-
-    @property
-    def parameters(self) -> list[nn.Parameter]:
-        """The trained parameters, in the model's order."""
-        return list(self.model.parameters())
-
-    @property
-    def size(self) -> int:
-        """Number of trained parameters P."""
-        return sum(p.numel() for p in self.parameters)
-
-    def loss(self) -> Tensor:
-        """Training loss at the present parameters, a scalar."""
-        return half_squared_error(self.model(self.inputs), self.targets)
+Criterion = Callable[[Tensor, Tensor], Tensor]
 
 
 def half_squared_error(outputs: Tensor, targets: Tensor) -> Tensor:
@@ -59,24 +24,109 @@ def half_squared_error(outputs: Tensor, targets: Tensor) -> Tensor:
     return 0.5 * (outputs - targets).square().sum(dim=1).mean()
 
 
-def mlp(widths: Sequence[int], activation: str, generator: torch.Generator, dtype: torch.dtype) -> nn.Sequential:
-    """A fully connected network with torch's usual initialisation from a generator of its own.
-
-    Weights and biases of a layer are uniform in [-1/sqrt(fan_in), 1/sqrt(fan_in)].
+def cross_entropy(outputs: Tensor, targets: Tensor) -> Tensor:
+    """L = -1/N sum_n sum_c y_nc log softmax(f(x_n))_c.
 
     Args:
-        widths: Sizes of all layers, inputs and outputs included.
-        activation: A key of `ACTIVATIONS`, applied after every layer but the last.
-        generator: CPU generator of the initial values, drawn in double precision whatever `dtype` is.
-        dtype: Of the parameters.
+        outputs: [N, C], logits.
+        targets: [N, C], one-hot or probabilities.
     """
-    layers: list[nn.Module] = []
-    for fan_in, fan_out in pairwise(widths):
-        linear = nn.Linear(fan_in, fan_out, dtype=dtype)
-        bound = 1 / math.sqrt(fan_in)
+    return nn.functional.cross_entropy(outputs, targets)
+
+
+CRITERIA: dict[str, Criterion] = {"squares": half_squared_error, "cross_entropy": cross_entropy}
+
+
+@dataclass(frozen=True)
+class Objective:
+    """A training objective.
+
+    Shapes: N examples, D inputs (or channels, height, width), C outputs, P parameters.
+    """
+
+    model: nn.Module
+    inputs: Tensor
+    """[N, D]"""
+    targets: Tensor
+    """[N, C]"""
+    criterion: Criterion = half_squared_error
+
+    @property
+    def parameters(self) -> list[nn.Parameter]:
+        """The trained parameters, in the model's order."""
+        return list(self.model.parameters())
+
+    @property
+    def size(self) -> int:
+        """Number of trained parameters P."""
+        return sum(p.numel() for p in self.parameters)
+
+    def loss(self) -> Tensor:
+        """Loss on all examples at the present parameters, a scalar with a graph."""
+        return self.criterion(self.model(self.inputs), self.targets)
+
+    def loss_on(self, rows: Tensor) -> Tensor:
+        """Loss on some of the examples, given by their numbers."""
+        return self.criterion(self.model(self.inputs[rows]), self.targets[rows])
+
+    def gradient(self) -> Tensor:
+        """Gradient of the loss on all examples, shape [P]."""
+        slopes = torch.autograd.grad(self.loss(), self.parameters)
+        return torch.cat([slope.reshape(-1) for slope in slopes])
+
+    def accuracy(self) -> float:
+        """Share of the examples whose largest output is at the largest target.
+
+        Raises:
+            ValueError: If there is one output only.
+        """
+        if self.targets.shape[1] == 1:
+            raise ValueError("accuracy needs classes; this objective has a single output")
         with torch.no_grad():
-            for parameter in linear.parameters():
-                draw = torch.rand(parameter.shape, generator=generator, dtype=torch.float64)
-                parameter.copy_(bound * (2 * draw - 1))
-        layers += [linear, ACTIVATIONS[activation]()]
-    return nn.Sequential(*layers[:-1])
+            hits = self.model(self.inputs).argmax(dim=1) == self.targets.argmax(dim=1)
+        return float(hits.double().mean())
+
+    def vector(self) -> Tensor:
+        """A copy of the parameters as one vector, shape [P]."""
+        with torch.no_grad():
+            return parameters_to_vector(self.parameters).clone()
+
+    def assign(self, vector: Tensor) -> None:
+        """Set the parameters to a vector of shape [P]."""
+        with torch.no_grad():
+            vector_to_parameters(vector, self.parameters)
+
+    def split(self, vectors: Tensor) -> dict[str, Tensor]:
+        """Vectors as named parameters: each tensor of shape [*batch, *shape of the parameter].
+
+        Args:
+            vectors: Shape [*batch, P].
+        """
+        named = dict(self.model.named_parameters())
+        parts = vectors.split([p.numel() for p in named.values()], dim=-1)
+        return {
+            name: part.reshape(*vectors.shape[:-1], *p.shape)
+            for (name, p), part in zip(named.items(), parts, strict=True)
+        }
+
+    def loss_at(self, vector: Tensor) -> Tensor:
+        """The loss as a function of a parameter vector of shape [P]; differentiable in it."""
+        return self.criterion(functional_call(self.model, self.split(vector), (self.inputs,)), self.targets)
+
+    def losses_at(self, vectors: Tensor, chunk: int = 64) -> Tensor:
+        """Losses at many parameter vectors, some at a time in one batched evaluation.
+
+        Args:
+            vectors: Shape [K, P].
+            chunk: Vectors evaluated together; more need more memory.
+
+        Returns:
+            Shape [K], without a graph.
+        """
+        with torch.no_grad():
+            return torch.cat([vmap(self.loss_at)(part) for part in vectors.split(chunk)])
+
+
+def one_hot(labels: Tensor, classes: int, dtype: torch.dtype) -> Tensor:
+    """Labels as targets, shape [N, classes]."""
+    return nn.functional.one_hot(labels.long(), classes).to(dtype)

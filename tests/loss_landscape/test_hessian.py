@@ -7,7 +7,8 @@ from scipy.sparse.linalg import eigsh
 
 from baselines.loss_landscape import hessian
 from baselines.loss_landscape.hessian import Hessian, NoConvergence, top_eigenvalues
-from baselines.loss_landscape.objective import Objective, mlp
+from baselines.loss_landscape.layers import mlp
+from baselines.loss_landscape.objective import Objective
 
 ACTIVATIONS = ["tanh", "gelu", "softplus"]
 

@@ -1,18 +1,21 @@
-"""The training loss and the network."""
-
-import math
+"""The objective: its losses, and its parameters as one vector."""
 
 import pytest
 import torch
 
-from baselines.loss_landscape.config import Config
-from baselines.loss_landscape.objective import ACTIVATIONS, half_squared_error, mlp
-from baselines.loss_landscape.optimizers.gd import Optimizer
-from baselines.loss_landscape.tasks import digits
+from baselines.loss_landscape.layers import mlp
+from baselines.loss_landscape.objective import Objective, cross_entropy, half_squared_error, one_hot
 
 
 def generator(seed=0):
     return torch.Generator().manual_seed(seed)
+
+
+def small(criterion=half_squared_error, batch_norm=False):
+    inputs = torch.randn(12, 4, generator=generator(), dtype=torch.float64)
+    targets = one_hot(torch.arange(12) % 3, 3, torch.float64)
+    model = mlp([4, 5, 3], "tanh", generator(1), torch.float64, batch_norm=batch_norm)
+    return Objective(model, inputs, targets, criterion)
 
 
 def test_half_squared_error():
@@ -27,78 +30,53 @@ def test_scale_against_torch():
     torch.testing.assert_close(half_squared_error(outputs, targets), 10 / 2 * mean_over_classes)
 
 
-def test_initial_weights():
-    model = mlp([64, 32, 32, 10], "tanh", generator(), torch.float64)
-    for linear in (layer for layer in model if isinstance(layer, torch.nn.Linear)):
-        bound = 1 / math.sqrt(linear.in_features)
-        assert 0.9 * bound < linear.weight.abs().max() <= bound
-        assert linear.bias.abs().max() <= bound
-        # variance of the uniform distribution, bound^2 / 3
-        assert linear.weight.var().item() == pytest.approx(bound**2 / 3, rel=0.15)
+def test_cross_entropy_by_hand():
+    outputs = torch.tensor([[0.0, 0.0], [1.0, 0.0]], dtype=torch.float64)
+    targets = torch.tensor([[1.0, 0.0], [0.0, 1.0]], dtype=torch.float64)
+    expected = (torch.log(torch.tensor(2.0)) + torch.log(1 + torch.exp(torch.tensor(1.0, dtype=torch.float64)))) / 2
+    assert cross_entropy(outputs, targets).item() == pytest.approx(expected.item(), rel=1e-7)
 
 
-def test_same_seed_same_weights_in_either_precision():
-    double = mlp([4, 3, 2], "relu", generator(5), torch.float64)
-    single = mlp([4, 3, 2], "relu", generator(5), torch.float32)
-    for d, s in zip(double.parameters(), single.parameters(), strict=True):
-        assert torch.equal(d.float(), s)
+def test_a_batch_of_all_examples_is_the_full_loss():
+    objective = small()
+    assert objective.loss_on(torch.arange(12)).item() == pytest.approx(objective.loss().item(), rel=1e-14)
+    halves = [objective.loss_on(rows).item() for rows in torch.arange(12).split(6)]
+    assert sum(halves) / 2 == pytest.approx(objective.loss().item(), rel=1e-14)
 
 
-def test_activation_everywhere_but_after_the_last_layer():
-    model = mlp([4, 3, 3, 2], "gelu", generator(), torch.float32)
-    assert [type(layer).__name__ for layer in model] == ["Linear", "GELU", "Linear", "GELU", "Linear"]
+def test_gradient_against_differences():
+    objective = small(cross_entropy)
+    gradient, start = objective.gradient(), objective.vector()
+    direction = torch.randn(objective.size, generator=generator(3), dtype=torch.float64)
+    step = 1e-5
+    ends = objective.losses_at(torch.stack([start + step * direction, start - step * direction]))
+    assert ((ends[0] - ends[1]) / (2 * step)).item() == pytest.approx((gradient @ direction).item(), rel=1e-8)
 
 
-def config(**task):
-    return Config(task=digits.Task(**task), optimizer=Optimizer())
+@pytest.mark.parametrize("batch_norm", [False, True])
+def test_losses_at_many_vectors_equal_those_of_the_model(batch_norm):
+    objective = small(batch_norm=batch_norm)
+    start = objective.vector()
+    vectors = start + 0.3 * torch.randn(7, objective.size, generator=generator(2), dtype=torch.float64)
+    batched = objective.losses_at(vectors, chunk=3)
+    for vector, found in zip(vectors, batched, strict=True):
+        objective.assign(vector)
+        assert torch.equal(objective.vector(), vector)
+        assert found.item() == pytest.approx(objective.loss().item(), rel=1e-13)
 
 
-def test_digits():
-    objective = digits.Task().build(config())
-    assert objective.size == 3466
-    assert objective.inputs.shape == (500, 64) and objective.targets.shape == (500, 10)
-    assert objective.inputs.dtype == objective.targets.dtype == torch.float64
-    assert objective.targets.sum(1).eq(1).all()
-    assert objective.targets.argmax(1)[:10].tolist() == list(range(10))  # the file begins 0, 1, ..., 9
-    torch.testing.assert_close(objective.inputs.mean(0), torch.zeros(64, dtype=torch.float64), atol=1e-12, rtol=0)
-    spread = objective.inputs.std(0, correction=0)
-    assert ((spread > 0.95) & (spread < 1)).logical_or(spread == 0).all()
+def test_the_vector_is_a_copy():
+    objective = small()
+    vector = objective.vector()
+    vector += 1
+    assert not torch.equal(vector, objective.vector())
 
 
-def test_a_seed_changes_the_weights_and_not_the_data():
-    task = digits.Task(examples=20, width=4)
-    one, other = (task.build(Config(task=task, seed=seed)) for seed in (0, 1))
-    assert torch.equal(one.inputs, other.inputs)
-    assert not torch.equal(one.parameters[0], other.parameters[0])
-
-
-def test_options_name_what_exists():
-    assert set(digits.ACTIVATIONS) == set(ACTIVATIONS)
-
-
-@pytest.mark.parametrize(
-    ("wrong", "message"),
-    [
-        ({"activation": "sine"}, "task.activation must be one of tanh, gelu"),
-        ({"examples": 5}, "task.examples must be from 10 to 1797; got 5"),
-        ({"examples": 2000}, "task.examples must be from 10 to 1797; got 2000"),
-        ({"width": 0}, "task.width must be at least 1"),
-        ({"depth": -1}, "task.depth must be at least 0"),
-    ],
-)
-def test_wrong_keys(wrong, message):
-    with pytest.raises(ValueError, match=message):
-        digits.Task(**wrong)
-
-
-@pytest.mark.parametrize("given", [20, 20.0, [20], [20.0]])
-def test_one_step_size_or_a_list(given):
-    optimizer = Optimizer(two_over_eta=given)
-    assert optimizer.levels() == [20.0]
-    assert optimizer.threshold(optimizer.learning_rate(20.0)) == pytest.approx(20.0)
-
-
-@pytest.mark.parametrize("wrong", [[], 0, -3, [3, -1], "fast", ["3"], [3, 3.0], float("nan"), True, None])
-def test_wrong_step_sizes(wrong):
-    with pytest.raises(ValueError, match=r"as 20 or \[3,4,6\]; got"):
-        Optimizer(two_over_eta=wrong)
+def test_accuracy():
+    objective = small()
+    perfect = Objective(torch.nn.Identity(), objective.targets, objective.targets)
+    assert perfect.accuracy() == 1.0
+    shifted = Objective(torch.nn.Identity(), objective.targets.roll(1, dims=1), objective.targets)
+    assert shifted.accuracy() == 0.0
+    with pytest.raises(ValueError, match="single output"):
+        Objective(torch.nn.Identity(), torch.ones(2, 1), torch.ones(2, 1)).accuracy()

@@ -1,4 +1,4 @@
-"""The figure of a run, drawn from its record alone."""
+"""The figure of the edge of stability, drawn from its record alone."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -28,7 +28,7 @@ ZH = {
 CONTROL_COLOR = "0.45"
 
 
-def draw(view: RunView, text: Callable[[str], str]) -> dict[str, Figure]:
+def draw(view: RunView, text: Callable[[str], str]) -> Figure:
     """Sharpness against training time, loss against step, and sharpness over its predicted value.
 
     Args:
@@ -39,7 +39,7 @@ def draw(view: RunView, text: Callable[[str], str]) -> dict[str, Figure]:
     _sharpness(left, view, text)
     _loss(middle, view, text)
     _ratio(right, view, text)
-    return {"figure": figure}
+    return figure
 
 
 def _edges(view: RunView) -> Iterator[tuple[str, float, str]]:

@@ -1,0 +1,1 @@
+"""Networks, one file each: a dataclass `Network` with `build` and `describe`."""
