@@ -123,7 +123,8 @@ def publish(pages: list[Page], folder: Path, suite: str) -> list[Path]:
                 plotting.save(figure, folder / "img" / made.name, used, formats=("png",))
                 parts.append(f"![{made.title}](img/{made.name}.png)\n")
             parts += [made.sheet.markdown(), f"*{made.caption}*\n", *_one_run(made, folder)]
-        parts += ["## Claims\n", claims.sheet(claims.unique(entry for made in own for entry in made.claims)).markdown()]
+        rows = claims.unique(entry for made in own for entry in made.claims)
+        parts += ["## Claims\n", f"{claims.NOTE}\n", claims.sheet(rows).markdown()]
         path = folder / f"{topic}.md"
         with record.atomic(path) as stream:
             stream.write("\n".join(parts).encode())

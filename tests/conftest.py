@@ -36,6 +36,14 @@ def data_dir() -> str:
 
 
 @pytest.fixture(scope="session")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One folder of smoke records for all test processes: a record that one of them made, the others find."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    return shared / "smoke"
+
+
+@pytest.fixture(scope="session")
 def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkout with one more topic, `toy`: cheap, and able to fail in every way."""
     root = tmp_path_factory.mktemp("checkout")

@@ -56,9 +56,10 @@ def readme_runs() -> list[str]:
 
 
 @pytest.mark.parametrize("command", readme_runs())
-def test_readme_commands_run(command: str, tmp_path: Path) -> None:
+def test_readme_commands_run(command: str, tmp_path: Path, results: Path) -> None:
+    """Each in a process of its own; a run that another test has done already is shown."""
     module, args = split(command)
-    smoke = [] if any(arg.startswith("-") for arg in args) else ["budget=smoke"]
+    smoke = [] if any(arg.startswith("-") for arg in args) else ["budget=smoke", f"results={results}"]
     done = subprocess.run([sys.executable, "-m", module, *args, *smoke], cwd=tmp_path, capture_output=True, text=True)
     if done.returncode == 2 and "missing" in done.stderr:
         pytest.skip(done.stderr.strip())
@@ -81,7 +82,8 @@ def test_the_example_of_a_new_option_works(toy: Path, tmp_path: Path) -> None:
 
     try:
         assert "Helmholtz u_xx + u_yy" in python("--help").stdout
-        done = python("problem=my_problem", "method.iterations=30")
+        small = ("method.iterations=30", "method.points=300", "method.width=12", "method.depth=2")
+        done = python("problem=my_problem", *small)
     finally:
         target.unlink()
     assert done.returncode == 0, done.stderr

@@ -17,7 +17,9 @@ def test_wheel_works_outside_the_checkout(tmp_path: Path) -> None:
     python("-m", "build", "--wheel", "--no-isolation", "--outdir", str(tmp_path / "dist"), str(ROOT))
     (wheel,) = (tmp_path / "dist").glob("*.whl")
     site = tmp_path / "site"
-    python("-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--target", str(site), str(wheel))
+    python(
+        "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--no-compile", "--target", str(site), str(wheel)
+    )
     elsewhere = os.environ | {"PYTHONPATH": str(site), "PYTHONWARNINGS": "ignore"}
     where = python("-c", "import baselines; print(baselines.__file__)", env=elsewhere)
     assert where.startswith(str(site))

@@ -115,6 +115,7 @@ class Table:
             values = [view.metrics["a"] for view in own]
             axes[0].errorbar(at, values, bars, fmt=".", ms=5, lw=1.1, color=color, label=text(way.title))
         axes[0].axhline(TRUTH, **PREDICTION)
+        axes[0].xaxis.get_major_locator().set_params(integer=True)
         low, high = axes[0].get_ylim()
         axes[0].set_ylim(low, high + 0.45 * (high - low))  # room for the legend
         axes[0].legend(loc="upper center", fontsize=7.5)

@@ -87,8 +87,8 @@ class Table:
     }
 
     def runs(self, suite: str) -> list[list[str]]:
-        """Noise curves, then the draws for the coverage."""
-        found = []
+        """Noise curves, then the draws for the coverage; the classical method shares some of them."""
+        found: list[list[str]] = []
         for inverse in PROBLEMS:
             if suite == "smoke" and inverse.problem not in SMOKE:
                 continue
@@ -108,7 +108,7 @@ class Table:
                 draw = [f"problem.noise={COVERAGE_NOISE}", f"seed={seed}"]
                 found.append([f"problem={problem}", "method=lm", *keys, *draw])
                 found.append([f"problem={problem}", "method=classical", *draw])
-        return found
+        return [list(run) for run in dict.fromkeys(tuple(run) for run in found)]
 
     def sheet(self, views: list[RunView]) -> Sheet:
         """One row a problem and method."""
@@ -160,8 +160,9 @@ class Table:
 
 
 def curve(views: Sequence[RunView], problem: str, name: str) -> list[RunView]:
-    """The records of a noise curve."""
-    return [v for v in views if v.choices["problem"] == problem and _name(v) == name and not _is_short(v)]
+    """The records of a noise curve, each seed once a level; the classical draws for the coverage are among them."""
+    own = [v for v in views if v.choices["problem"] == problem and _name(v) == name and not _is_short(v)]
+    return list({(_noise(v), v.seed): v for v in own}.values())
 
 
 def drawn(views: Sequence[RunView], problem: str, name: str) -> list[RunView]:

@@ -16,3 +16,12 @@ def make(name: str, **keys: Any) -> PDEProblem:
 @pytest.fixture(params=PROBLEMS)
 def problem(request: pytest.FixtureRequest) -> Iterator[PDEProblem]:
     yield make(request.param)
+
+
+@pytest.fixture
+def double() -> Iterator[None]:
+    """DeepXDE in double precision."""
+    from baselines.pinn_pde.deepxde_model import session
+
+    with session(0, "cpu", "float64"):
+        yield

