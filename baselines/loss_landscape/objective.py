@@ -92,9 +92,9 @@ class Objective:
             return parameters_to_vector(self.parameters).clone()
 
     def assign(self, vector: Tensor) -> None:
-        """Set the parameters to a vector of shape [P]."""
+        """Set the parameters to the values of a vector of shape [P]; the vector itself stays as it is."""
         with torch.no_grad():
-            vector_to_parameters(vector, self.parameters)
+            vector_to_parameters(vector.clone(), self.parameters)  # otherwise they would be views of the vector
 
     def split(self, vectors: Tensor) -> dict[str, Tensor]:
         """Vectors as named parameters: each tensor of shape [*batch, *shape of the parameter].

@@ -65,10 +65,14 @@ def test_losses_at_many_vectors_equal_those_of_the_model(batch_norm):
         assert found.item() == pytest.approx(objective.loss().item(), rel=1e-13)
 
 
-def test_the_vector_is_a_copy():
+def test_vectors_are_copies():
     objective = small()
     vector = objective.vector()
     vector += 1
+    assert not torch.equal(vector, objective.vector())
+    objective.assign(vector)
+    with torch.no_grad():
+        objective.parameters[0].add_(1.0)
     assert not torch.equal(vector, objective.vector())
 
 
