@@ -24,6 +24,7 @@ class Task(BaseTask):
     dimensions: int = 64  # D
     examples: int = 1000  # points to train on; as many again are for testing
     radius: float = 2.0  # distance of the centres from zero
+    orthogonal: bool = False  # centres at right angles; otherwise in independent random directions
 
     def __post_init__(self) -> None:
         """Check the keys."""
@@ -32,6 +33,8 @@ class Task(BaseTask):
         check_at_least("task.dimensions", self.dimensions, 1)
         check_at_least("task.examples", self.examples, self.classes)
         check_at_least("task.radius", self.radius, 0.0)
+        if self.orthogonal and self.classes > self.dimensions:
+            raise ValueError(f"task.orthogonal needs task.dimensions of at least {self.classes}, one for each class")
 
     @property
     def shape(self) -> Shape:
@@ -54,6 +57,8 @@ class Task(BaseTask):
         from baselines.common.compute import numpy_generator
 
         centres = numpy_generator(seed, "centres").standard_normal((self.classes, self.dimensions))
+        if self.orthogonal:
+            centres = np.linalg.qr(centres.T)[0].T
         centres *= self.radius / np.linalg.norm(centres, axis=1, keepdims=True)
         labels = np.arange(self.examples) % self.classes
         noise = numpy_generator(seed, "points", part).standard_normal((self.examples, self.dimensions))
