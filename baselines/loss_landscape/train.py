@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch.optim import Optimizer
 
+from baselines.loss_landscape.descent import take_step
 from baselines.loss_landscape.objective import Objective
 
 
@@ -33,17 +34,15 @@ def train(
         ValueError: If a batch is asked for without a generator, or is larger than the data.
         FloatingPointError: As soon as the loss is not finite.
     """
-    rows = minibatches(len(objective.inputs), batch, generator) if batch else None
-    parameters = objective.parameters
+    batches = minibatches(len(objective.inputs), batch, generator) if batch else None
     for step in range(steps):
-        loss = objective.loss() if rows is None else objective.loss_on(next(rows).to(objective.inputs.device))
+        rows = None if batches is None else next(batches).to(objective.inputs.device)
+        loss = objective.loss() if rows is None else objective.loss_on(rows)
         value = loss.item()
         if not np.isfinite(value):
             raise FloatingPointError(f"the loss is {value} at step {step}")
         yield value
-        for parameter, slope in zip(parameters, torch.autograd.grad(loss, parameters), strict=True):
-            parameter.grad = slope
-        optimizer.step()
+        take_step(objective, optimizer, list(torch.autograd.grad(loss, objective.parameters)), rows)
 
 
 def minibatches(examples: int, batch: int, generator: torch.Generator | None) -> Iterator[torch.Tensor]:

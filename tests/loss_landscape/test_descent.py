@@ -6,7 +6,9 @@ import torch
 
 from baselines.loss_landscape.descent import descend
 from baselines.loss_landscape.hessian import Hessian
-from baselines.loss_landscape.objective import Objective, mlp
+from baselines.loss_landscape.layers import mlp
+from baselines.loss_landscape.objective import Objective
+from baselines.loss_landscape.sam import SAM
 
 
 def regression(seed=0):
@@ -79,3 +81,46 @@ def test_sharpness_along_training_equals_the_dense_hessian():
 def test_measuring_does_not_change_the_training():
     often, never = (run(regression()[0], 0.1, 30, every=every)[-1].loss for every in (1, 1000))
     assert often == never
+
+
+def test_mini_batches_make_the_steps_and_all_examples_the_curvature():
+    """Iterates by hand; the curvature and the loss of a measurement are those of all examples."""
+    objective, covariance = regression()
+    exact = np.linalg.eigvalsh(covariance)[-1]
+    rows = [torch.arange(i, i + 5) for i in range(0, 25, 5)]
+    w = objective.vector()
+    optimizer = torch.optim.SGD(objective.parameters, lr=0.05)
+    for state in descend(objective, optimizer, 4, every=2, tol=1e-6, batches=iter(rows)):
+        torch.testing.assert_close(objective.vector(), w, rtol=1e-12, atol=0)
+        assert (state.top is None) == (state.step % 2 == 1) == (state.gradient_norm is None)
+        if state.top is not None:
+            assert state.top.values[0] == pytest.approx(exact, rel=1e-8)
+            assert state.loss == pytest.approx(0.5 * w.numpy() @ covariance @ w.numpy(), rel=1e-12)
+            assert state.gradient_norm == pytest.approx(np.linalg.norm(covariance @ w.numpy()), rel=1e-12)
+        x = objective.inputs[rows[state.step]]
+        w = w - 0.05 * x.T @ (x @ w) / 5
+    assert state.step == 4
+
+
+def test_the_last_iterate_is_left_where_it_is():
+    objective, covariance = regression()
+    run(objective, 0.1, 1)
+    start = regression()[0].vector().numpy()
+    np.testing.assert_allclose(objective.vector().numpy(), start - 0.1 * covariance @ start, rtol=1e-12)
+
+
+def test_an_optimizer_with_a_closure():
+    """SAM on a quadratic: w' = w - lr C (w + rho C w / |C w|)."""
+    objective, covariance = regression()
+    w = objective.vector().numpy()
+    list(descend(objective, SAM(objective.parameters, lr=0.1, rho=0.3), 2, every=1))
+    for _ in range(2):
+        g = covariance @ w
+        w = w - 0.1 * covariance @ (w + 0.3 * g / np.linalg.norm(g))
+    np.testing.assert_allclose(objective.vector().numpy(), w, rtol=1e-12)
+
+
+def test_times_are_of_the_parts():
+    states = run(regression()[0], 0.1, 20, every=10)
+    assert all(state.gradient_s >= 0 for state in states)
+    assert all((state.curvature_s > 0) == (state.top is not None) for state in states)

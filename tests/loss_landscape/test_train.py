@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from baselines.loss_landscape.objective import Objective
+from baselines.loss_landscape.sam import SAM
 from baselines.loss_landscape.train import minibatches, train
 
 
@@ -20,6 +21,13 @@ def test_gradient_descent_on_a_quadratic():
     losses = list(train(objective, torch.optim.SGD(objective.parameters, lr=0.5), 5))
     assert losses == pytest.approx([4.5 * 0.25**t for t in range(5)])
     assert objective.vector().item() == pytest.approx(3 * (1 - 0.5**5))
+
+
+def test_an_optimizer_that_looks_again():
+    """SAM on (w - 3)^2 / 2 takes the gradient at w - rho: w' = w - eta (w - rho - 3)."""
+    objective = quadratic()
+    list(train(objective, SAM(objective.parameters, lr=0.5, rho=0.1), 1))
+    assert objective.vector().item() == pytest.approx(0.5 * 3.1)
 
 
 def test_divergence_is_reported_at_its_step():

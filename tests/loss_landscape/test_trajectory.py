@@ -38,18 +38,46 @@ def test_rising_quarters():
     assert rising_quarters(bump) == 1
 
 
+def by_hand(level, lr, sharpness, losses=(), **keys):
+    steps = [10 * i for i in range(len(sharpness))]
+    return Trajectory(
+        "edge", level, lr, steps, sharpness=sharpness, edges=[level] * len(steps), losses=list(losses), **keys
+    )
+
+
 def test_trajectory():
-    run = Trajectory("edge_4", 4.0, 0.5, steps=[0, 10, 20, 30], sharpness=[2.0, 3.0, 5.0, 4.2])
-    run.losses = list(np.linspace(1, 0, 31))
+    run = by_hand(4.0, 0.5, [2.0, 3.0, 5.0, 4.2], np.linspace(1, 0, 31))
     assert run.crossing_step == 15
     assert run.reaches(4.0) == 7.5
     assert run.reaches(9.0) is None
     assert run.ratios == pytest.approx([1.25, 1.05])
+    assert run.sharpness_eta_half == pytest.approx(4.6 * 0.25)
     assert len(run.losses_before()) == 16 and len(run.losses_after()) == 16
 
 
+def test_an_edge_that_moves():
+    """As SAM's does: the ratio is taken against the momentary edge."""
+    run = by_hand(4.0, 0.5, [2.0, 3.0, 3.0, 3.0])
+    run.edges = [4.0, 4.0, 2.0, 3.0]
+    assert run.ratios == pytest.approx([1.5, 1.0])
+    assert run.crossing_step == pytest.approx(10 + 10 * 0.25 / 0.75)
+
+
 def test_losses_of_a_run_that_starts_beyond_its_edge_or_never_arrives():
-    beyond = Trajectory("edge_1", 1.0, 2.0, steps=[0, 1], sharpness=[2.0, 1.0], losses=[1.0, 2.0])
-    assert len(beyond.losses_before()) == len(beyond.losses_after()) == 0
-    never = Trajectory("edge_9", 9.0, 2 / 9, steps=[0, 1], sharpness=[2.0, 3.0], losses=[1.0, 0.5])
+    beyond = by_hand(1.0, 2.0, [2.0, 1.0], [1.0, 2.0])
+    assert beyond.starts_beyond and len(beyond.losses_before()) == len(beyond.losses_after()) == 0
+    never = by_hand(9.0, 2 / 9, [2.0, 3.0], [1.0, 0.5])
     assert len(never.losses_before()) == 2 and len(never.losses_after()) == 0
+
+
+def test_distance_to_the_flow_before_the_arrival():
+    run = by_hand(4.0, 0.5, [2.0, 3.0, 5.0, 4.2], flow_distance=[0.0, 0.2, 5.0])
+    assert run.distance_before == pytest.approx(0.2)  # the start, where it is zero, does not count
+    assert by_hand(4.0, 0.5, [2.0, 3.0, 5.0]).distance_before is None
+    assert by_hand(9.0, 0.5, [2.0, 3.0, 5.0], flow_distance=[0.0, 0.2, 5.0]).distance_before is None
+    assert by_hand(4.0, 0.5, [2.0, 3.0, 5.0], flow_distance=[0.0, 0.2]).distance_before is None
+
+
+def test_batch_sharpness_in_the_second_half():
+    run = by_hand(4.0, 0.5, [2.0], batch_sharpness=[1.0, 1.0, 3.0, 5.0])
+    assert run.batch_ratio == pytest.approx(4.0 / 4)
