@@ -182,7 +182,7 @@ def test_orthogonal_clouds(tmp_path):
     assert mean_cosine(objective.inputs, labels) < 0.02
     centres = torch.stack([objective.inputs[labels == c].mean(dim=0) for c in range(5)])
     assert centres.norm(dim=1).numpy() == pytest.approx(np.full(5, 2.0), abs=0.1)
-    with pytest.raises(UserError, match="task.dimensions of at least 5"):
+    with pytest.raises(UserError, match=r"task\.dimensions of at least 5"):
         compose.resolve("loss_landscape", ["task=gaussian_mixture", "task.orthogonal=true", "task.dimensions=4"])
 
 

@@ -109,8 +109,8 @@ class Probe:
             ),
             Claim(
                 id="landscape.surface_time.speedup",
-                statement="batches are at least four times as fast as one forward pass a point: ratio of the median times"
-                f" ({setting})",
+                statement="batches are at least four times as fast as one forward pass a point: ratio of the median"
+                f" times ({setting})",
                 predicted=metrics["fewer_multiplications"],
                 low=4.0,
                 high=None,
