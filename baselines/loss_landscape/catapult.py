@@ -7,7 +7,7 @@ the tangent kernel lam = (|u|^2 + |v|^2) / n. One step of gradient descent is a 
     lam' = lam + (eta f^2 / n) (eta lam - 4).
 
 While eta lam < 4 the curvature can only fall, so f tends to 0; beyond 4 it can only rise, and f explodes. At the end
-eta lam <= 2, for otherwise f would grow again. Derivations: docs/loss_landscape.md.
+eta lam <= 2, for otherwise f would grow again. Derivations: docs/training_dynamics.md.
 """
 
 import math
@@ -102,7 +102,7 @@ def onset_flattening(output: float, curvature: float, lr: float, width: int) -> 
     """Share of the curvature lost near eta lam_0 = 2, for a wide network.
 
     With e = eta lam - 2 and z = eta^2 f^2 / n both small, e' = e - 2 z and ln z' = ln z + 2 (e - z), so
-    e^2 / 2 - z is conserved at leading order: e_end = -sqrt(e_0^2 + 2 z_0). The step over 2 is rounded off on a scale
+    e^2 / 2 + z is conserved at leading order: e_end = -sqrt(e_0^2 + 2 z_0). The step over 2 is rounded off on a scale
     n^(-1/2), and sharp for n -> infinity only.
     """
     e, z = lr * curvature - 2, (lr * output) ** 2 / width

@@ -14,7 +14,7 @@ gradient half the gradient of <H, Sigma> and to the mean squared gradient diag(H
 
 X solves the complementarity problem (`sdcp`) that keeps the curvatures u_i' H u_j from rising above 2: they fall at the
 rate A + B[X]. The mean loss of the oscillating optimizer is L(w) + tr X. With X = 0 this is the stable flow: for
-gradient descent, gradient flow. Derivation: docs/loss_landscape.md; Cohen et al. 2024 (arXiv:2410.24206).
+gradient descent, gradient flow. Derivation: docs/training_dynamics.md; Cohen et al. 2024 (arXiv:2410.24206).
 """
 
 import math

@@ -50,9 +50,9 @@ class Comparison:
         """Late mean loss of a flow over that of the optimizer, minus one."""
         return self.loss(name) / self.loss("optimizer") - 1
 
-    def loss_gain(self) -> float:
-        """How many times further off the stable flow is than the central flow."""
-        return abs(self.loss_error("stable")) / max(abs(self.loss_error("central")), 1e-12)
+    def loss_share(self) -> float:
+        """Error of the central flow's mean loss over that of the stable flow's."""
+        return abs(self.loss_error("central")) / abs(self.loss_error("stable"))
 
     def smoothed_error(self, name: str) -> float:
         """Median relative error of a flow's loss after the crossing, both smoothed."""

@@ -3,7 +3,7 @@
 On f = a x^2 / 2 with beta_1 = 0 the step is x' = (1 - eta a / P_t) x with P_t = sqrt(v_t / (1 - beta_2^t)) + eps. Once
 x falls faster than beta_2^(t/2), the squared gradients no longer feed v, and v decays like beta_2^t whatever x does.
 The preconditioned curvature a / P_t then grows without limit, passes the threshold 2 / eta, and x, tiny by now, grows
-again exponentially: a spike, although the curvature a never changed. Formulas: docs/loss_landscape.md.
+again exponentially: a spike, although the curvature a never changed. Formulas: docs/training_dynamics.md.
 """
 
 import math

@@ -21,7 +21,7 @@ class Table:
     """Time of a surface of 51 x 51 losses: three ways in turn in one process, one thread.
 
     Median processor time for one point in microseconds over 51 rows (lower is better); speed-up over one forward pass a
-    point; multiplications of a forward pass over those of a batch, the most that can be gained by counting; largest
+    point; by counting: multiplications of a forward pass over those of a batch (memory and tanh count too); largest
     relative difference of the losses. Networks with two hidden tanh layers of 32 units at their initial weights, all
     examples; 784 inputs: 1,000 points of ten Gaussian clouds, which has the size of 1,000 images of MNIST.
     """

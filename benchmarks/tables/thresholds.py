@@ -47,7 +47,7 @@ class Table:
 
     The largest eigenvalue of the Hessian of the training loss (of inv(P) H for the adaptive optimizers, with their
     diagonal preconditioner P) over the predicted value, mean over the second half of training; 1 is the prediction,
-    except for mini-batches, which stay below. Mean ± standard deviation over the seeds of the initial weights; lowest
+    except for mini-batches, whose means stay below. Mean ± standard deviation over the seeds of the weights; lowest
     and highest single value of any seed. 500 digits, tanh network 64-32-32-10, 2,000 steps, squared error; below: a
     Chebyshev polynomial at 20 points, tanh network 1-100-1. G: gradient norm of the moment, r: SAM's radius 0.1. The
     verdict is that of the mean over seeds. Batch sharpness: E[g'Hg]/E[g'g] over 32 mini-batches, times η/2, reported

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from baselines.loss_landscape.objective import Objective
 
 LEWKOWYCZ = "Lewkowycz et al. 2020 (arXiv:2003.02218)"
-DERIVED = "exact recursion, docs/loss_landscape.md"
+DERIVED = "exact recursion, docs/training_dynamics.md"
 SHOWN = (1.5, 2.5, 3.5)  # eta lambda_0 of the trainings in the figure: one lazy, two catapults
 CHECKED = (1.0, 1.9, 2.1, 3.0, 3.99)  # further ones that are compared with the recursion
 LARGEST = 4.4  # of the step sizes tried on the linear network, as eta lambda_0

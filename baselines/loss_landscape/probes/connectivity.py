@@ -229,7 +229,7 @@ def _claims(cfg: "Config", probe: Probe, metrics: dict[str, float], wide: bool) 
             low=None,
             high=high,
             measured=metrics[f"function_change_{dtype}"],
-            source="symmetry of the network, docs/loss_landscape.md",
+            source="symmetry of the network, docs/landscape_geometry.md",
         )
         for dtype, high in (("float32", 1e-5), ("float64", 1e-12))
     ]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from baselines.loss_landscape.embedding import Check
 
 ZHANG = "Zhang et al. 2021 (arXiv:2105.14573, 2111.15527)"
-DERIVED = "Sylvester's law of inertia, docs/loss_landscape.md"
+DERIVED = "Sylvester's law of inertia, docs/landscape_geometry.md"
 GRID = np.linspace(-1, 2, 61)  # shares of the first copy at which the curvature is compared; 0 and 1 are among them
 NOISE = (1e-5, 1e-6)  # size of the perturbations of the embedded minimum from which gradient flow starts
 DROP = 0.01  # relative decrease of the loss that counts as having left it

@@ -156,7 +156,7 @@ class Probe:
                 low=None,
                 high=0.0,
                 measured=metrics["tangent_inversions"] if enough else None,
-                source="linearised training, docs/loss_landscape.md; Jacot et al. 2018 (arXiv:1806.07572)",
+                source="linearised training, docs/training_dynamics.md; Jacot et al. 2018 (arXiv:1806.07572)",
             ),
             Claim(
                 id="landscape.frequency.jacobi",
@@ -166,7 +166,7 @@ class Probe:
                 low=None,
                 high=0.0,
                 measured=metrics["jacobi_inversions"],
-                source="factors cos(k pi/(n+1)), docs/loss_landscape.md",
+                source="factors cos(k pi/(n+1)), docs/training_dynamics.md",
             ),
             Claim(
                 id="landscape.frequency.factors",
@@ -176,6 +176,6 @@ class Probe:
                 low=None,
                 high=1e-12,
                 measured=metrics["jacobi_factor_error"],
-                source="eigenvalues of the iteration, docs/loss_landscape.md",
+                source="eigenvalues of the iteration, docs/training_dynamics.md",
             ),
         ]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from baselines.loss_landscape.config import Config
 
 PAPER = "loss spikes of Adam: arXiv:2506.04805"
-DERIVED = "docs/loss_landscape.md"
+DERIVED = "docs/training_dynamics.md"
 OTHER_CURVATURE = 100.0  # the crossing must be the same there
 WINDOW = 20  # steps before a spike of the network in which the curvature must have been beyond its threshold
 ENOUGH_STEPS, ENOUGH_SPIKES = 400, 3

@@ -285,7 +285,7 @@ def _claims(cfg: "Config", metrics: dict[str, float]) -> list[Claim]:
             None,
             1e-4,
             metrics["curvature_error"] if exact and smooth else None,
-            "Taylor's formula, docs/loss_landscape.md",
+            "Taylor's formula, docs/landscape_geometry.md",
         ),
         claim(
             "same_numbers",

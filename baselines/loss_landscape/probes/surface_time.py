@@ -115,7 +115,7 @@ class Probe:
                 low=4.0,
                 high=None,
                 measured=metrics["batched_speedup"] if large else None,
-                source="count of the multiplications, docs/loss_landscape.md",
+                source="count of the multiplications, docs/landscape_geometry.md",
             ),
         ]
 
