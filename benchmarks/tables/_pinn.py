@@ -84,8 +84,7 @@ def network_runs(row: Row, suite: str) -> list[list[str]]:
     baseline = [f"problem={row.problem}", "method=adam_lbfgs", *row.deepxde]
     ours = (preset("best", row.problem, "lm"), preset("rfm", row.problem, "rfm"))
     found = [[*choice, *row.keys, f"seed={seed}"] for choice in ours for seed in range(SEEDS[suite])]
-    once = suite == "standard" and row.problem in EQUATIONS  # a system takes DeepXDE 30 ms an iteration
-    return found + [[*baseline, *row.keys, f"seed={seed}"] for seed in range(1 if once else SEEDS[suite])]
+    return found + [[*baseline, *row.keys, f"seed={seed}"] for seed in range(SEEDS[suite])]
 
 
 def classical_run(row: Row, resolution: int | None = None) -> list[str]:

@@ -35,13 +35,13 @@ NOISE = (0.0, 0.01, 0.05, 0.1, 0.2)
 SMOOTH = ("method.depth=2", "method.width=16", "method.points=800", "method.iterations=150")
 FINE = ("method.depth=3", "method.width=16", "method.points=2500", "method.iterations=250")  # fronts and layers
 PROBLEMS = (
-    Inverse("poisson_inverse", "Poisson, constant a", 1, SMOOTH),
+    Inverse("poisson_inverse", "Poisson, constant a", 3, SMOOTH),
     Inverse("poisson_field", "Poisson, field a(x, y)", 3, SMOOTH),
-    Inverse("heat_field", "heat, field a(x, y)", 1, SMOOTH),
+    Inverse("heat_field", "heat, field a(x, y)", 3, SMOOTH),
     Inverse("burgers_inverse", "Burgers, λ₁ and ν", 1, FINE),
     Inverse("reaction_diffusion", "reaction-diffusion, D and k", 1, FINE),
-    Inverse("lorenz", "Lorenz, σ, ρ and β", 1, SMOOTH),
-    Inverse("kovasznay_inverse", "Kovasznay, ν", 1, SMOOTH),
+    Inverse("lorenz", "Lorenz, σ, ρ and β", 3, SMOOTH),
+    Inverse("kovasznay_inverse", "Kovasznay, ν", 3, SMOOTH),
 )
 COVERED = {  # short trainings of small networks, enough for these two
     "poisson_inverse": ("method.iterations=60", "method.depth=1", "method.width=16", "method.points=300"),

@@ -36,7 +36,7 @@ class Table:
 
     def runs(self, suite: str) -> list[list[str]]:
         """Both with the same seeds."""
-        seeds = range(1 if suite != "paper" else 5)
+        seeds = range(_pinn.SEEDS[suite])
         return [[*choice, f"seed={seed}"] for choice in (["experiment=deepxde_burgers"], []) for seed in seeds]
 
     def sheet(self, views: list[RunView]) -> Sheet:

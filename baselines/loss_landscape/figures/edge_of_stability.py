@@ -13,6 +13,7 @@ from baselines.common.record import RunView
 from baselines.loss_landscape.trajectory import crossing
 
 ZH = {
+    "2/η": "2/η",
     "training time (step size × step)": "训练时间（步长 × 步数）",
     "sharpness (largest Hessian eigenvalue)": "锐度（Hessian 最大特征值）",
     "largest eigenvalue of P⁻¹H": "P⁻¹H 的最大特征值",

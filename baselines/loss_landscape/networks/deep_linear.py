@@ -16,10 +16,11 @@ class Network:
     """A product of matrices: a linear function of its inputs, a polynomial of its weights.
 
     x -> W_L ... W_1 x without biases. The function is linear, the landscape is not: it has saddles and sharpens.
-    Xavier normal initial values, gain 1.
+    Xavier normal initial values, gain 1. On digits it starts at a sharpness of 185: take `optimizer.two_over_eta=400`.
     """
 
     BUDGETS: ClassVar[dict[str, dict[str, Any]]] = {"smoke": {"width": 16}}
+    EXAMPLE: ClassVar[tuple[str, ...]] = ("optimizer.two_over_eta=400",)  # it starts far too sharp for the default
 
     width: int = 50  # units of each hidden layer
     depth: int = 4  # hidden layers
