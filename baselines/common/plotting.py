@@ -6,6 +6,7 @@ Predictions are drawn as lines and measurements as points.
 import logging
 from collections.abc import Callable
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,28 @@ CHINESE_FONTS = (
 )
 
 log = logging.getLogger(__name__)
+
+
+def one_module_an_option(
+    package: str, folder: Path, group: str
+) -> tuple[Callable[..., dict[str, Figure]], dict[str, str]]:
+    """What a topic's `figures` package offers if each option of a group has a module of its own there.
+
+    Args:
+        package: Name of the `figures` package.
+        folder: Where its modules lie.
+        group: Group whose chosen option names the module that draws a record.
+
+    Returns:
+        `draw(view, text)`, which gives the main picture under "figure", and the Chinese words of all modules.
+    """
+    names = sorted(path.stem for path in folder.glob("*.py") if not path.stem.startswith("_"))
+    modules = {name: import_module(f"{package}.{name}") for name in names}
+
+    def draw(view: Any, text: Callable[[str], str]) -> dict[str, Figure]:
+        return {"figure": modules[view.choices[group]].draw(view, text)}
+
+    return draw, {label: word for module in modules.values() for label, word in module.ZH.items()}
 
 
 def panels(

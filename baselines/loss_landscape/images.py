@@ -13,6 +13,7 @@ import numpy as np
 
 from baselines.common import data
 from baselines.common.errors import UserError
+from baselines.loss_landscape.task import Examples, standardised
 
 MNIST_URL = "https://ossci-datasets.s3.amazonaws.com/mnist/"
 MNIST_FILES = {
@@ -79,6 +80,18 @@ def cifar10(data_dir: str) -> Images:
 def flat(images: np.ndarray) -> np.ndarray:
     """Images [N, H, W, channels] of bytes as rows [N, channels * H * W] in [0, 1], channel after channel."""
     return np.ascontiguousarray(images.transpose(0, 3, 1, 2)).reshape(len(images), -1) / 255
+
+
+def training_examples(images: Images, count: int, softening: float) -> Examples:
+    """The first training images, standardised per pixel, with their labels."""
+    pixels = flat(images.train[:count])
+    return Examples(standardised(pixels, pixels, softening), images.train_labels[:count])
+
+
+def test_examples(images: Images, count: int, softening: float, tests: int) -> Examples:
+    """The first test images, standardised as the first `count` training images are."""
+    pixels = standardised(flat(images.test[:tests]), flat(images.train[:count]), softening)
+    return Examples(pixels, images.test_labels[:tests])
 
 
 def idx(content: bytes) -> np.ndarray:

@@ -1,45 +1,26 @@
 """Where seven optimizers stop sharpening the landscape, against one formula each."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from itertools import pairwise
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from baselines.common.claims import FAILS, HOLDS, Claim, verdict
+from baselines.common.claims import Claim
 from baselines.common.plotting import COLORS, PREDICTION, panels
 from baselines.common.record import RunView
 from benchmarks.sheet import Cell, Estimate, Sheet
+from benchmarks.tables._thresholds import OPTIMIZERS, Group
+from benchmarks.tables._thresholds import groups as groups_of
 
 SEEDS = {"smoke": 1, "standard": 3, "paper": 10}
 ADAPTIVE = ("rmsprop", "adam")
 DEGREES = (3, 4, 5)
-ENOUGH_STEPS = 1000  # a shorter run has not settled
+CIFAR = "images/CIFAR10Subset/raw/cifar10_train4k_test1k.npz"
 MOST_GRADIENTS = 30.0  # a measurement may cost as much as so many gradients
-
-
-@dataclass(frozen=True)
-class Known:
-    """What the table says about an optimizer; its file in baselines/loss_landscape/optimizers has the mathematics."""
-
-    name: str
-    formula: str
-    symbol: str
-    """The setting that is compared."""
-
-
-OPTIMIZERS = {
-    "gd": Known("gradient descent", "2/η", "2/η"),
-    "polyak": Known("heavy ball, β = 0.9", "2(1+β)/η", "edge"),
-    "nesterov": Known("Nesterov, β = 0.9", "2(1+β)/((1+2β)η)", "edge"),
-    "rmsprop": Known("RMSprop", "2/η, of inv(P) H", "η"),
-    "adam": Known("Adam", "38/η, of inv(P) H", "η"),
-    "sam": Known("SAM", "G (√(1+8r/(ηG)) - 1) / 2r", "2/η"),
-    "sgd": Known("mini-batches", "below 2/η", "batch"),
-}
 
 
 class Table:
@@ -49,10 +30,11 @@ class Table:
     diagonal preconditioner P) over the predicted value, mean over the second half of training; 1 is the prediction,
     except for mini-batches, whose means stay below. Mean ± standard deviation over the seeds of the weights; lowest
     and highest single value of any seed. 500 digits, tanh network 64-32-32-10, 2,000 steps, squared error; below: a
-    Chebyshev polynomial at 20 points, tanh network 1-100-1. G: gradient norm of the moment, r: SAM's radius 0.1. The
-    verdict is that of the mean over seeds. Batch sharpness: E[g'Hg]/E[g'g] over 32 mini-batches, times η/2, reported
-    and not claimed. Crossing: step at which the edge is reached. Products: Hessian-vector products for one
-    measurement, and its processor time in gradients (medians). Seconds: for one setting, measuring included.
+    Chebyshev polynomial at 20 points, tanh network 1-100-1; 1,000 images of CIFAR-10, tanh network 3072-200-200-10,
+    1,200 steps, one seed. G: gradient norm of the moment, r: SAM's radius 0.1. The verdict is that of the mean over
+    seeds. Batch sharpness: E[g'Hg]/E[g'g] over 32 mini-batches, times η/2, reported and not claimed. Crossing: step
+    at which the edge is reached. Products: Hessian-vector products for one measurement, and its processor time in
+    gradients (medians). Seconds: for one setting, measuring included.
     """
 
     topic: ClassVar[str] = "loss_landscape"
@@ -85,7 +67,11 @@ class Table:
         found += [
             ["experiment=chebyshev", f"task.degree={degree}", f"seed={seed}"] for degree in DEGREES for seed in seeds
         ]
-        return found
+        return [*found, ["experiment=cohen_cifar10", "seed=0"]]
+
+    def available(self, run: list[str], data_dir: str) -> bool:
+        """CIFAR-10 is read from a file."""
+        return "experiment=cohen_cifar10" not in run or (Path(data_dir).expanduser() / CIFAR).is_file()
 
     def sheet(self, views: list[RunView]) -> Sheet:
         """One row for each optimizer and setting, then one for each polynomial."""
@@ -93,107 +79,33 @@ class Table:
             "optimizer", "edge", "setting", "η", "curvature / edge", "lowest … highest", "band", "verdict",
             "sharpness × η/2", "batch sharpness × η/2", "crossing step", "products", "in gradients", "seconds",
         ]  # fmt: skip
-        rows = [_row(group) for group in _groups(views)]
+        rows = [_row(group) for group in groups_of(views)]
         return Sheet(columns, rows)
 
     def figure(self, views: list[RunView], text: Callable[[str], str]) -> Figure:
         """Every setting on one axis, one training of each optimizer, and the polynomials."""
-        groups = list(_groups(views))
-        curves = [group for group in groups if group.degree]
+        groups = list(groups_of(views))
+        curves, digits = [group for group in groups if group.degree], [group for group in groups if group.on_digits]
         figure, axes = panels(3 if curves else 2, width=14.0 if curves else 10.0, height=4.6)
-        _ratios(axes[0], [group for group in groups if not group.degree], text)
-        _trainings(axes[1], [group for group in groups if not group.degree], text)
+        _ratios(axes[0], digits, text)
+        _trainings(axes[1], digits, text)
         if curves:
             _polynomials(axes[2], curves, text)
         return figure
 
     def claims(self, views: list[RunView]) -> list[Claim]:
         """Every optimizer arrives; a measurement is cheap; the order of the polynomials."""
-        groups = list(_groups(views))
+        groups = list(groups_of(views))
         most = _most(groups)
-        return [_arrivals(groups), _cost(groups), *(_order(most, *pair) for pair in pairwise(DEGREES))]
-
-
-@dataclass(frozen=True)
-class Group:
-    """The runs of one setting, one a seed."""
-
-    optimizer: str
-    value: float
-    degree: int
-    """Of the Chebyshev polynomial; 0 on digits."""
-    views: tuple[RunView, ...]
-
-    @property
-    def curve(self) -> str:
-        """Name of the training in the records."""
-        return f"edge_{self.value:g}"
-
-    @property
-    def label(self) -> str:
-        """Name of the optimizer or problem."""
-        return f"gradient descent, Chebyshev {self.degree}" if self.degree else OPTIMIZERS[self.optimizer].name
-
-    def metric(self, name: str) -> list[float]:
-        """A metric of every run that has it."""
-        key = f"{name}_{self.value:g}"
-        return [view.metrics[key] for view in self.views if key in view.metrics]
-
-    @property
-    def lr(self) -> float:
-        """The step size."""
-        first = self.views[0].curves
-        return float(first[f"{self.curve}.time"][-1] / first[f"{self.curve}.step"][-1])
-
-    @property
-    def hover(self) -> Claim | None:
-        """The claim of the first run that has one about this setting."""
-        found = [
-            claim
-            for view in self.views
-            for claim in view.claims
-            if claim.id == f"landscape.{self.optimizer}.hover.{self.value:g}"
+        costs = (
+            ("cost", "gradient descent", ("gd",)),
+            ("cost_others", "the other optimizers", [name for name in OPTIMIZERS if name != "gd"]),
+        )
+        return [
+            _arrivals(groups),
+            *(_cost(groups, *which) for which in costs),
+            *(_order(most, *pair) for pair in pairwise(DEGREES)),
         ]
-        measured = [claim for claim in found if claim.measured is not None]
-        return next(iter(measured or found), None)
-
-    @property
-    def verdict(self) -> str:
-        """That of the mean over the runs, if any of them is long enough."""
-        claim = self.hover
-        if claim is None or claim.measured is None:
-            return "–"
-        found = verdict(float(np.mean(self.metric("hover_ratio"))), claim.low, claim.high)
-        return {HOLDS: "✓ holds", FAILS: "✗ fails"}[found]
-
-    @property
-    def gradients(self) -> float:
-        """Processor time of a measurement over that of a gradient, median over the runs."""
-        quotients = []
-        for view in self.views:
-            measuring, gradient = (view.curves[f"{self.curve}_loss.{part}_s"] for part in ("curvature", "gradient"))
-            quotients.append(np.median(measuring[measuring > 0]) / np.median(gradient))
-        return float(np.median(quotients))
-
-    @property
-    def long_enough(self) -> bool:
-        """Whether the runs have settled."""
-        return all(view.config["probe"]["steps"] >= ENOUGH_STEPS for view in self.views)
-
-
-def _groups(views: list[RunView]) -> Iterator[Group]:
-    """The settings in the order of the table."""
-    found: dict[tuple[str, float, int], list[RunView]] = {}
-    for view in views:
-        optimizer = view.choices["optimizer"]
-        degree = view.config["task"]["degree"] if view.choices["task"] == "chebyshev" else 0
-        names = [key for key in view.curves if key.startswith("edge_") and key.endswith(".sharpness")]
-        for name in names:
-            value = float(name.removeprefix("edge_").removesuffix(".sharpness"))
-            found.setdefault((optimizer, value, degree), []).append(view)
-    order = list(OPTIMIZERS)
-    for key in sorted(found, key=lambda key: (key[2], order.index(key[0]), key[1])):
-        yield Group(*key, tuple(found[key]))
 
 
 def _row(group: Group) -> list[Cell]:
@@ -278,7 +190,7 @@ def _polynomials(axis: Axes, groups: list[Group], text: Callable[[str], str]) ->
 
 def _arrivals(groups: list[Group]) -> Claim:
     """No optimizer drops out by not sharpening."""
-    ready = [group for group in groups if not group.degree and group.hover and group.long_enough]
+    ready = [group for group in groups if group.on_digits and group.hover and group.settled]
     arrived = [
         1.0 if f"crossing_step_{group.value:g}" in view.metrics
         and view.metrics[f"crossing_step_{group.value:g}"] < view.config["probe"]["steps"] / 2 else 0.0
@@ -297,13 +209,13 @@ def _arrivals(groups: list[Group]) -> Claim:
     )
 
 
-def _cost(groups: list[Group]) -> Claim:
+def _cost(groups: list[Group], name: str, which: str, optimizers: Sequence[str]) -> Claim:
     """Warm starts and the reused gradient graph make a measurement cheap."""
-    costs = [group.gradients for group in groups if group.optimizer == "gd" and not group.degree and group.long_enough]
+    costs = [group.gradients for group in groups if group.optimizer in optimizers and group.on_digits and group.settled]
     return Claim(
-        id="landscape.thresholds.cost",
-        statement="processor time of one measurement of the sharpness along gradient descent, in gradients of the full"
-        " batch: median, largest of the step sizes (500 digits, tanh network 64-32-32-10)",
+        id=f"landscape.thresholds.{name}",
+        statement=f"processor time of one measurement of the sharpness along {which}, in gradients of the full"
+        " batch: median, largest of the settings (500 digits, tanh network 64-32-32-10)",
         predicted=None,
         low=None,
         high=MOST_GRADIENTS,
@@ -316,7 +228,7 @@ def _most(groups: list[Group]) -> dict[int, float]:
     """Largest sharpness at the smallest step size by degree, mean over the seeds."""
     found: dict[int, float] = {}
     for group in sorted(groups, key=lambda group: group.value):
-        if group.degree and group.long_enough:
+        if group.degree and group.settled:
             peaks = [float(view.curves[f"{group.curve}.sharpness"].max()) for view in group.views]
             found[group.degree] = float(np.mean(peaks))
     return found

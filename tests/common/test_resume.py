@@ -1,4 +1,4 @@
-"""Identity and resume: the same command works once; what is killed, broken or full is survived."""
+"""Resume: the same command works once; what is killed, broken or full is survived."""
 
 import json
 import os
@@ -33,39 +33,6 @@ def test_same_command_works_once(run_toy: Command, tmp_path: Path) -> None:
     assert worked(log) == ["0", "0"]
 
 
-def test_identity_ignores_where_but_not_what(toy: Path, tmp_path: Path) -> None:
-    """Command after command, in one process: each start of Python takes longer than a run."""
-    where = [[], ["threads=2"], ["lang=zh"], ["device=auto"], ["data_dir=elsewhere"]]
-    what = [["seed=1"], ["dtype=float64"], ["thing=die"], ["thing.heads=0.4"], ["steps=21"]]
-    log, counts = tmp_path / "log", tmp_path / "counts"
-    code = f"""
-from pathlib import Path
-from baselines.common.app import _main
-log, counts = Path({str(log)!r}), Path({str(counts)!r}).open("w")
-for args in {[*where, *what]!r}:
-    assert _main("toy", [f"log={{log}}", *args]) == 0, args
-    print(len(log.read_text().split()), file=counts)
-"""
-    subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, env=toy_environment(toy), capture_output=True, check=True
-    )
-    assert counts.read_text().split() == [*"11111", *"23456"]
-
-
-def test_changed_code_makes_a_record_stale(run_toy: Command, toy: Path, tmp_path: Path) -> None:
-    log, source = tmp_path / "log", toy / "baselines" / "toy" / "run.py"
-    text = source.read_text()
-    try:
-        run_toy(f"log={log}")
-        source.write_text(text + "\n# a comment changes nothing\n")
-        assert "stale" not in run_toy(f"log={log}").stdout
-        source.write_text(text.replace("total / cfg.steps", "total / cfg.steps + 0"))
-        assert run_toy(f"log={log}").stdout.count("stale") == 1
-        assert len(worked(log)) == 2
-    finally:
-        source.write_text(text)
-
-
 def test_only_the_code_that_a_run_imports_belongs_to_it() -> None:
     """Shared modules and the chosen options, also those imported inside functions; not other studies or figures."""
     topic, absent = "gnn_oversmoothing", dict.fromkeys(("norm", "drop", "rewiring"), "none")
@@ -87,18 +54,6 @@ def test_data_that_vanish_do_not_leave_a_run_under_way(run_toy: Command, toy: Pa
         source.write_text(text)
     (path,) = tmp_path.rglob("record.json")
     assert json.loads(path.read_text())["status"] == "failed"
-
-
-def test_another_option_leaves_records_valid(run_toy: Command, toy: Path, tmp_path: Path) -> None:
-    log, die = tmp_path / "log", toy / "baselines" / "toy" / "things" / "die.py"
-    text = die.read_text()
-    try:
-        run_toy(f"log={log}")
-        die.write_text(text + "\nEXTRA = 1\n")
-        run_toy(f"log={log}")
-        assert len(worked(log)) == 1
-    finally:
-        die.write_text(text)
 
 
 def test_sweeps(run_toy: Command, tmp_path: Path) -> None:

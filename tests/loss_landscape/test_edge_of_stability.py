@@ -4,36 +4,25 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support import smoke
 
-from baselines.common import app, compose, compute, options
+from baselines.common import app, compose, options
 from baselines.common.claims import FAILS, HOLDS, NOT_MEASURED
-from baselines.common.errors import Diverged, UserError
-from baselines.common.record import DIVERGED, DONE, Record, RunView, read
+from baselines.common.errors import UserError
+from baselines.common.record import DIVERGED, DONE, RunView
 from baselines.common.terminal import Terminal
 from baselines.loss_landscape import figures
 from baselines.loss_landscape.config import Config
 from baselines.loss_landscape.optimizers.gd import Optimizer
 from baselines.loss_landscape.probes.edge_of_stability import Claims, Probe
-from baselines.loss_landscape.run import run as work
 from baselines.loss_landscape.trajectory import Trajectory
 
 STEPS = 1000
 
 
 def run(results: Path, *overrides: str) -> RunView:
-    """A smoke run and its record, without the drawing that the application adds."""
-    resolved = compose.resolve("loss_landscape", ["budget=smoke", f"results={results}", *overrides])
-    compute.prepare(resolved.cfg)
-    known = {name: getattr(resolved, name) for name in ("topic", "key", "config", "choices")}
-    one = Record(resolved.folder, known | {"seed": resolved.cfg.seed, "environment": {}, "code": {}})
-    one.start()
-    try:
-        one.finish(DONE, work(resolved.cfg, one))
-    except Diverged as problem:
-        one.finish(DIVERGED, error=str(problem))
-    view = read(resolved.folder)
-    assert view is not None
-    return view
+    """A smoke run and its record."""
+    return smoke("loss_landscape", results, *overrides)
 
 
 def at_the_edge(level=4.0, plateau=1.0, arrival=100, rises=True, long_run=-1.0, leaves=20.0) -> Trajectory:

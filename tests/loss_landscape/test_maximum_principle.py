@@ -144,14 +144,16 @@ def test_a_value_never_rises_and_a_minimum_is_left_alone():
 
 @pytest.mark.parametrize(("ratio", "verdict"), [(10.1, HOLDS), (9.9, FAILS), (float("nan"), FAILS)])
 def test_the_claim_can_fail(ratio, verdict):
-    (claim,) = Probe()._claims({"sgd_ratio": ratio})
-    assert claim.verdict == verdict
+    error, loss = Probe()._claims({"sgd_ratio": ratio, "sgd_loss_ratio": 20.0})
+    assert (error.verdict, loss.verdict) == (verdict, HOLDS)
+    error, loss = Probe()._claims({"sgd_ratio": 20.0, "sgd_loss_ratio": ratio})
+    assert (error.verdict, loss.verdict) == (HOLDS, verdict)
 
 
 @pytest.mark.parametrize("keys", [{"iterations": 3}, {"perturbation": 0.5}])
 def test_other_settings_do_not_measure_the_claim(keys):
-    (claim,) = Probe(**keys)._claims({"sgd_ratio": 1.0})
-    assert claim.verdict == NOT_MEASURED
+    claims = Probe(**keys)._claims({"sgd_ratio": 1.0, "sgd_loss_ratio": 1.0})
+    assert {claim.verdict for claim in claims} == {NOT_MEASURED}
 
 
 def test_bad_keys_are_refused():

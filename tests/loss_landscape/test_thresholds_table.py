@@ -62,12 +62,12 @@ def test_one_row_an_optimizer_with_the_verdict_of_the_mean():
 
 def test_every_claim_holds_and_fails():
     polynomials = [record(degree=degree, peak=10.0 * degree) for degree in (3, 4, 5)]
-    ideal = dict.fromkeys(["arrivals", "cost", "chebyshev.4_3", "chebyshev.5_4"], HOLDS)
+    ideal = dict.fromkeys(["arrivals", "cost", "cost_others", "chebyshev.4_3", "chebyshev.5_4"], HOLDS)
     assert verdicts(everyone() + polynomials) == ideal
     late = [*everyone(), *polynomials, record("sam", value=9.0, crossing=1500)]
     assert verdicts(late) == ideal | {"arrivals": FAILS}
     assert verdicts([*everyone(), *polynomials, record("sam", value=9.0, crossing=None)])["arrivals"] == FAILS
-    assert verdicts(everyone(takes=0.031) + polynomials) == ideal | {"cost": FAILS}
+    assert verdicts(everyone(takes=0.031) + polynomials) == ideal | {"cost": FAILS, "cost_others": FAILS}
     swapped = [record(degree=degree, peak=peak) for degree, peak in ((3, 20.0), (4, 15.0), (5, 30.0))]
     assert verdicts(everyone() + swapped) == ideal | {"chebyshev.4_3": FAILS}
 
@@ -90,4 +90,5 @@ def test_figure(degrees):
 def test_runs():
     smoke, standard = Table().runs("smoke"), Table().runs("standard")
     assert smoke == [["seed=0"]]
-    assert len(standard) == 3 * (len(OPTIMIZERS) + 3)
+    assert len(standard) == 3 * (len(OPTIMIZERS) + 3) + 1
+    assert [Table().available(run, "nowhere") for run in standard] == [True] * 30 + [False]

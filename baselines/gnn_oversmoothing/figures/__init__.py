@@ -1,31 +1,7 @@
 """Figures of the topic, drawn from stored curves alone: one module a study."""
 
-from __future__ import annotations
-
-from collections.abc import Callable
-from importlib import import_module
 from pathlib import Path
 
-from matplotlib.figure import Figure
+from baselines.common.plotting import one_module_an_option
 
-from baselines.common.record import RunView
-
-_MODULES = {
-    path.stem: import_module(f"{__name__}.{path.stem}")
-    for path in sorted(Path(__file__).parent.glob("*.py"))
-    if not path.stem.startswith("_")
-}
-ZH: dict[str, str] = {label: word for module in _MODULES.values() for label, word in module.ZH.items()}
-
-
-def draw(view: RunView, text: Callable[[str], str]) -> dict[str, Figure]:
-    """Draw the figure of a record; the study decides which.
-
-    Args:
-        view: the record.
-        text: translates a label.
-
-    Returns:
-        The main picture under "figure".
-    """
-    return {"figure": _MODULES[view.choices["study"]].draw(view, text)}
+draw, ZH = one_module_an_option(__name__, Path(__file__).parent, "study")

@@ -170,14 +170,17 @@ class Probe:
         measured = self.iterations == CLAIMED and self.perturbation <= ZERO
         return [
             Claim(
-                id="landscape.maximum_principle.escape",
-                statement=f"after {CLAIMED} iterations from zero: mean squared error of SGD / that of E-MSA"
-                f" ({setting})",
+                id=f"landscape.maximum_principle.{name}",
+                statement=f"after {CLAIMED} iterations from zero: {what} of SGD / that of E-MSA ({setting})",
                 predicted=None,
                 low=10.0,
                 high=None,
-                measured=metrics["sgd_ratio"] if measured else None,
+                measured=metrics[metric] if measured else None,
                 source=f"fast initial decrease, no stalling at flat regions: {LI}",
+            )
+            for name, what, metric in (
+                ("escape", "mean squared error", "sgd_ratio"),
+                ("escape_loss", "loss, weight decay included,", "sgd_loss_ratio"),
             )
         ]
 

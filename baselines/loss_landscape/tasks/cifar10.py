@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from baselines.loss_landscape.task import BaseTask, Examples, Shape, standardised
+from baselines.loss_landscape.task import BaseTask, Examples, Shape
 
 AVAILABLE, TEST = 4000, 1000
 SOFTENING = 1e-3  # added to the deviation
@@ -37,16 +37,12 @@ class Task(BaseTask):
 
     def train(self, cfg: Any) -> Examples:
         """The first training images."""
-        from baselines.loss_landscape.images import cifar10, flat
+        from baselines.loss_landscape.images import cifar10, training_examples
 
-        images = cifar10(cfg.data_dir)
-        pixels = flat(images.train[: self.examples])
-        return Examples(standardised(pixels, pixels, SOFTENING), images.train_labels[: self.examples])
+        return training_examples(cifar10(cfg.data_dir), self.examples, SOFTENING)
 
     def test(self, cfg: Any) -> Examples | None:
         """The first test images, standardised as the training images are."""
-        from baselines.loss_landscape.images import cifar10, flat
+        from baselines.loss_landscape.images import cifar10, test_examples
 
-        images = cifar10(cfg.data_dir)
-        pixels = standardised(flat(images.test[:TEST]), flat(images.train[: self.examples]), SOFTENING)
-        return Examples(pixels, images.test_labels[:TEST])
+        return test_examples(cifar10(cfg.data_dir), self.examples, SOFTENING, TEST)

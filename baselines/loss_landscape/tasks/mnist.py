@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from baselines.loss_landscape.task import BaseTask, Examples, Shape, standardised
+from baselines.loss_landscape.task import BaseTask, Examples, Shape
 
 AVAILABLE, TEST = 60000, 2000
 SOFTENING = 0.1  # added to the deviation: many pixels are almost always zero
@@ -37,16 +37,12 @@ class Task(BaseTask):
 
     def train(self, cfg: Any) -> Examples:
         """The first training images."""
-        from baselines.loss_landscape.images import flat, mnist
+        from baselines.loss_landscape.images import mnist, training_examples
 
-        images = mnist(cfg.data_dir)
-        pixels = flat(images.train[: self.examples])
-        return Examples(standardised(pixels, pixels, SOFTENING), images.train_labels[: self.examples])
+        return training_examples(mnist(cfg.data_dir), self.examples, SOFTENING)
 
     def test(self, cfg: Any) -> Examples | None:
         """The first test images, standardised as the training images are."""
-        from baselines.loss_landscape.images import flat, mnist
+        from baselines.loss_landscape.images import mnist, test_examples
 
-        images = mnist(cfg.data_dir)
-        pixels = standardised(flat(images.test[:TEST]), flat(images.train[: self.examples]), SOFTENING)
-        return Examples(pixels, images.test_labels[:TEST])
+        return test_examples(mnist(cfg.data_dir), self.examples, SOFTENING, TEST)
