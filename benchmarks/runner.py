@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from baselines.common import compose, identity, record
+from baselines.common import compose, record
 from baselines.common.app import FINISHED
 from baselines.common.compose import Run
 
@@ -40,8 +40,7 @@ def jobs(topic: str, overrides: Iterable[list[str]], shared: list[str]) -> list[
 def is_finished(run: Run) -> bool:
     """Whether a record made by the present code exists."""
     found = record.read(run.folder, curves=False)
-    current = identity.fingerprint(run.topic, run.choices)
-    return found is not None and found.status in FINISHED and found.code["fingerprint"] == current
+    return found is not None and found.status in FINISHED and found.code["fingerprint"] == run.fingerprint
 
 
 def do_missing(all_jobs: Iterable[Job], workers: int, console: Console, *, force: bool = False) -> list[str]:

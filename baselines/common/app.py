@@ -133,7 +133,7 @@ def execute(run: Run, show: Terminal, *, alone: bool = True, verbose: bool = Fal
             raise UserError(reason)
         show.say(f"skipped     {run.label}: {reason}")
         return None
-    code = {"fingerprint": identity.fingerprint(run.topic, run.choices), "commit": identity.git_commit()}
+    code = {"fingerprint": run.fingerprint, "commit": identity.git_commit()}
     view, note = _finished(run, code)
     if note and not (view and show.compact):
         show.say(note)
@@ -168,7 +168,7 @@ def _finished(run: Run, code: dict[str, Any]) -> tuple[RunView | None, str]:
     if run.cfg.device == "cuda" and found.environment["device"] == "cpu":
         return None, ""  # asked for a GPU: what the CPU computed is no answer
     if found.code["fingerprint"] != code["fingerprint"]:
-        return None, f"stale: the code has changed since {found.ended}; running again"
+        return None, f"stale: the code or its data have changed since {found.ended}; running again"
     return found, f"already {found.status} on {found.ended}; force=true runs it again"
 
 

@@ -67,6 +67,13 @@ class Run(NamedTuple):
         return Path(self.cfg.results).expanduser() / self.topic / name
 
     @property
+    def fingerprint(self) -> str:
+        """What must not have changed for a record to count: the code, and the files an option names in `inputs`."""
+        options_chosen = (getattr(self.cfg, group) for group in self.choices)
+        inputs = [path for one in options_chosen if hasattr(one, "inputs") for path in one.inputs(self.cfg)]
+        return identity.fingerprint(self.topic, self.choices, inputs)
+
+    @property
     def label(self) -> str:
         """The run in a few words."""
         return f"{self.topic}: {', '.join(self.chosen)}, seed {self.cfg.seed}"

@@ -4,11 +4,12 @@ import ast
 import hashlib
 import json
 import subprocess
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from baselines.common import options
+from baselines.common import data, options
 from baselines.common.config import VOLATILE
 from baselines.common.record import SCHEMA
 
@@ -24,11 +25,20 @@ def run_key(config: dict[str, Any], choices: dict[str, str]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def fingerprint(topic: str, choices: dict[str, str]) -> str:
-    """Twelve hexadecimal digits that identify the code a run executes; comments and docstrings do not count."""
+def fingerprint(topic: str, choices: dict[str, str], inputs: Iterable[Path] = ()) -> str:
+    """Twelve hexadecimal digits that identify the code a run executes; comments and docstrings do not count.
+
+    Args:
+        topic: Name of the topic.
+        choices: Group to chosen option.
+        inputs: Files of the user that the run reads; their content counts too. Missing ones are passed over.
+    """
     digest = hashlib.sha256()
     for path in options.source_files(topic, choices):
         digest.update(path.name.encode() + b"\0" + _statements(path, path.stat().st_mtime_ns).encode())
+    for path in inputs:
+        if path.is_file():
+            digest.update(data.sha256(path).encode())
     return digest.hexdigest()[:12]
 
 

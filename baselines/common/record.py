@@ -4,6 +4,8 @@ Every file is written to a temporary name and renamed, and `record.json` is writ
 process is killed at, a record that says `done` is complete.
 """
 
+import csv
+import io
 import json
 import logging
 import math
@@ -111,6 +113,20 @@ class Record:
     def save(self, **arrays: Any) -> None:
         """Store whole arrays; the names say quantity and unit."""
         self._arrays |= {name: np.asarray(array) for name, array in arrays.items()}
+
+    def table(self, name: str, /, **columns: Any) -> None:
+        """Write `<name>.csv` into the record's folder: one row for each of the things a run compared.
+
+        Raises:
+            ValueError: If the columns differ in length.
+        """
+        with atomic(self.folder / f"{name}.csv") as stream:
+            text = io.TextIOWrapper(stream, encoding="utf-8", newline="")
+            writer = csv.writer(text, lineterminator="\n")
+            writer.writerow(columns)
+            writer.writerows(zip(*(np.asarray(column).tolist() for column in columns.values()), strict=True))
+            text.flush()
+            text.detach()
 
     @contextmanager
     def timed(self, name: str) -> Iterator[None]:

@@ -55,3 +55,14 @@ def test_another_option_leaves_records_valid(run_toy: Command, toy: Path, tmp_pa
         assert len(worked(log)) == 1
     finally:
         die.write_text(text)
+
+
+def test_a_changed_data_file_makes_a_record_stale(run_toy: Command, tmp_path: Path) -> None:
+    log, rules = tmp_path / "log", tmp_path / "rules.csv"
+    command = ["thing=die", f"thing.rules={rules}", f"log={log}"]
+    rules.write_text("a,b\n1,2\n")
+    assert "stale" not in run_toy(*command).stdout
+    assert "already done" in run_toy(*command).stdout
+    rules.write_text("a,b\n1,3\n")
+    assert "data have changed" in run_toy(*command).stdout
+    assert len(worked(log)) == 2

@@ -299,6 +299,16 @@ def test_record_round_trip(tmp_path: Path) -> None:
     assert content["metrics"]["broken"] is None and np.isnan(view.metrics["broken"])
 
 
+def test_a_table_of_a_run_is_a_csv_file_or_nothing(tmp_path: Path) -> None:
+    rec = Record(tmp_path, head())
+    rec.start()
+    rec.table("runs", width=np.array([4, 8]), loss=[0.5, 0.25], name=["a", "b, c"])
+    assert (tmp_path / "runs.csv").read_text() == 'width,loss,name\n4,0.5,a\n8,0.25,"b, c"\n'
+    with pytest.raises(ValueError, match="zip"):
+        rec.table("uneven", width=[4, 8], loss=[0.5])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["record.json", "runs.csv"]
+
+
 def test_pickles_are_never_loaded(tmp_path: Path) -> None:
     rec = Record(tmp_path, head())
     rec.start()
