@@ -20,7 +20,7 @@ from dataclasses import dataclass
 
 from scipy.optimize import brentq
 
-from baselines.scaling_law.spectrum import Spectrum, Vector, effective_dimensions
+from baselines.scaling_law.spectrum import Spectrum
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Errors:
         return self.train_factor * (self.test(noise) + noise)
 
 
-def solve(eigenvalues: Vector, n: float, p: float, ridge: float) -> FixedPoint:
+def solve(spectrum: Spectrum, n: float, p: float, ridge: float) -> FixedPoint:
     r"""Solve the fixed-point equations by one bracketed root search.
 
     Eliminating $\kappa = \gamma (1 - df_1(\gamma)/p)$ leaves
@@ -68,7 +68,7 @@ def solve(eigenvalues: Vector, n: float, p: float, ridge: float) -> FixedPoint:
     where $df_1(\gamma) = \min(n, p)$.
 
     Args:
-        eigenvalues: `lambda_k`.  Shape [M].
+        spectrum: Modes of the data; its signal does not matter here.
         n: Number of data.
         p: Number of random features; `math.inf` is kernel ridge regression.
         ridge: `delta`, added to the eigenvalues of the n x n kernel matrix; zero is the minimum-norm solution.
@@ -80,30 +80,30 @@ def solve(eigenvalues: Vector, n: float, p: float, ridge: float) -> FixedPoint:
     smaller = min(n, p)
     if not smaller > 0 or not math.isfinite(n) or not ridge >= 0:
         raise ValueError(f"n > 0, p > 0 and ridge >= 0; got {n}, {p}, {ridge}")
-    if ridge == 0 and (n == p or smaller >= len(eigenvalues)):
-        raise ValueError(f"without a ridge n and p must differ, the smaller below {len(eigenvalues)}; got {n}, {p}")
-    trace = float(eigenvalues.sum())
+    modes, trace = spectrum.modes, spectrum.trace
+    if ridge == 0 and (n == p or smaller >= modes):
+        raise ValueError(f"without a ridge n and p must differ, the smaller below {modes:g}; got {n}, {p}")
     low = math.log(ridge / n) if ridge > 0 else -math.inf
-    if smaller < len(eigenvalues):
+    if smaller < modes:
 
         def unresolved(log_gamma: float) -> float:
-            return smaller - effective_dimensions(eigenvalues, math.exp(log_gamma))[0]
+            return smaller - spectrum.effective_dimensions(math.exp(log_gamma))[0]
 
-        bottom = math.log(float(eigenvalues.min()) * (len(eigenvalues) - smaller) / smaller)
+        bottom = math.log(float(spectrum.eigenvalues.min()) * (modes - smaller) / smaller)
         low = max(low, _root(unresolved, bottom, math.log(trace / smaller)))
     log_gamma = low
     if ridge > 0:
 
         def excess(log_gamma: float) -> float:
             gamma = math.exp(log_gamma)
-            df1, _ = effective_dimensions(eigenvalues, gamma)
+            df1, _ = spectrum.effective_dimensions(gamma)
             left = gamma * max(1 - df1 / p, 0.0) * max(n - df1, 0.0)
             return math.log(left / ridge) if left > 0 else -1e3
 
         # From here on both brackets are above half of their limits, and gamma n / 4 is above the ridge.
         log_gamma = _root(excess, low, math.log(2 * trace / smaller + 4 * ridge / n))
     gamma = math.exp(log_gamma)
-    df1, df2 = effective_dimensions(eigenvalues, gamma)
+    df1, df2 = spectrum.effective_dimensions(gamma)
     # Of the two expressions for kappa, the one without cancellation.
     kappa = ridge / (n - df1) if p <= n else gamma * (1 - df1 / p)
     return FixedPoint(kappa, gamma, df1, df2)
@@ -129,14 +129,16 @@ def predict(spectrum: Spectrum, n: float, p: float, ridge: float) -> Errors:
     Raises:
         ValueError: As `solve`.
     """
-    point = solve(spectrum.eigenvalues, n, p, ridge)
+    point = solve(spectrum, n, p, ridge)
     gamma, z, q = point.gamma, point.df1, point.df2
     unused = 1 - q / p
     upsilon = (q * (1 - 2 * z / p) + z * z / p) / (n * unused)
     mixing = gamma * (z - q) / p / unused
     weights = (gamma**2 + mixing * spectrum.eigenvalues) / (spectrum.eigenvalues + gamma) ** 2
     train_root = (n - z) / n if p <= n else ridge / (n * point.kappa)
-    return Errors(float(weights @ spectrum.signal) / (1 - upsilon), upsilon / (1 - upsilon), train_root**2)
+    return Errors(
+        float((spectrum.counts * weights) @ spectrum.signal) / (1 - upsilon), upsilon / (1 - upsilon), train_root**2
+    )
 
 
 def _root(function: Callable[[float], float], low: float, high: float) -> float:

@@ -64,14 +64,19 @@ def draw(
         device: Where the products are formed.
         dtype: Of the products.
         chunk: Modes handled at a time, which bounds the memory.
+
+    Raises:
+        ValueError: If rows of the spectrum stand for several modes.
     """
+    if spectrum.is_binned:
+        raise ValueError("a draw needs every mode; a spectrum with counts serves predictions only")
     features = torch.zeros(n, p, device=device, dtype=dtype)
     covariance = torch.zeros(p, p, device=device, dtype=dtype)
     labels = torch.zeros(n, n, device=device, dtype=dtype)
     overlap = torch.zeros(n, p, device=device, dtype=dtype)
     eigenvalues = torch.from_numpy(spectrum.eigenvalues)
     signal = torch.from_numpy(spectrum.signal)
-    for start in range(0, spectrum.modes, chunk):
+    for start in range(0, len(spectrum.eigenvalues), chunk):
         lam = eigenvalues[start : start + chunk].to(device, dtype)  # [m]
         power = signal[start : start + chunk].to(device, dtype)  # [m]
         g = torch.randn(n, len(lam), generator=generator, dtype=torch.float64).to(device, dtype)  # [n, m]

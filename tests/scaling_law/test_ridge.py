@@ -14,7 +14,7 @@ SPECTRUM = power_law(3000, 1.5, 2.0)
 
 @pytest.mark.parametrize(("n", "p", "ridge"), CASES)
 def test_the_fixed_point_satisfies_both_equations(n, p, ridge):
-    point = solve(SPECTRUM.eigenvalues, n, p, ridge)
+    point = solve(SPECTRUM, n, p, ridge)
     assert point.df1 + ridge / point.kappa == pytest.approx(n, rel=1e-9)
     assert point.df1 + p * point.kappa / point.gamma == pytest.approx(p, rel=1e-9)
     assert (point.df1, point.df2) == effective_dimensions(SPECTRUM.eigenvalues, point.gamma)
@@ -23,7 +23,7 @@ def test_the_fixed_point_satisfies_both_equations(n, p, ridge):
 def simon(spectrum: Spectrum, n: int, p: int, ridge: float, noise: float) -> float:
     """Test error as printed by Simon et al. (2311.14646), on noisy labels."""
     lam, signal = spectrum.eigenvalues, spectrum.signal
-    point = solve(lam, n, p, ridge)
+    point = solve(spectrum, n, p, ridge)
     kappa, gamma, z, q = point.kappa, point.gamma, point.df1, point.df2
     prefactor = 1 / (1 - (q * (p - 2 * z) + z**2) / (n * (p - q)))
     bracket = gamma / (lam + gamma) - kappa * lam * p / ((lam + gamma) ** 2 * (p - q))
@@ -33,7 +33,7 @@ def simon(spectrum: Spectrum, n: int, p: int, ridge: float, noise: float) -> flo
 def defilippis(spectrum: Spectrum, n: int, p: int, ridge: float, noise: float) -> float:
     """Excess test error as printed by Defilippis et al. (2405.15699)."""
     lam, signal = spectrum.eigenvalues, spectrum.signal
-    point = solve(lam, n, p, ridge)
+    point = solve(spectrum, n, p, ridge)
     nu1, nu2, q = point.kappa, point.gamma, point.df2
     upsilon = p / n * ((1 - nu1 / nu2) ** 2 + (nu1 / nu2) ** 2 * q / (p - q))
     chi = (lam / (lam + nu2) ** 2).sum() / (p - q)
@@ -52,7 +52,7 @@ def test_both_published_forms_agree(n, p, ridge, noise):
 @pytest.mark.parametrize(("n", "p", "ridge"), CASES)
 def test_train_error_is_generalised_cross_validation(n, p, ridge):
     found = predict(SPECTRUM, n, p, ridge)
-    kappa = solve(SPECTRUM.eigenvalues, n, p, ridge).kappa
+    kappa = solve(SPECTRUM, n, p, ridge).kappa
     expected = (ridge / (n * kappa)) ** 2 * (found.test(0.3) + 0.3)
     assert found.train(0.3) == pytest.approx(expected, rel=1e-7)
 
@@ -61,7 +61,7 @@ def test_many_features_become_kernel_ridge_regression():
     n, ridge, noise = 120, 0.02, 0.1
     lam, signal = SPECTRUM.eigenvalues, SPECTRUM.signal
     limit = predict(SPECTRUM, n, math.inf, ridge)
-    kappa = solve(lam, n, math.inf, ridge).kappa
+    kappa = solve(SPECTRUM, n, math.inf, ridge).kappa
     assert (lam / (lam + kappa)).sum() + ridge / kappa == pytest.approx(n, rel=1e-9)
     q = ((lam / (lam + kappa)) ** 2).sum()
     expected = (((kappa / (lam + kappa)) ** 2 * signal).sum() + noise) / (1 - q / n) - noise
@@ -129,7 +129,7 @@ def test_error_falls_with_features_at_the_known_rate(decay, signal_decay, expone
 @pytest.mark.parametrize(("n", "p", "ridge"), [(0, 10, 1), (10, -1, 1), (10, 20, -1), (10, 10, 0), (50, 60, 0)])
 def test_impossible_settings_are_refused(n, p, ridge):
     with pytest.raises(ValueError, match="ridge"):
-        solve(np.ones(50), n, p, ridge)
+        solve(Spectrum(np.ones(50), np.ones(50)), n, p, ridge)
 
 
 def test_spectra_are_checked():
