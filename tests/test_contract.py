@@ -28,7 +28,7 @@ EXPERIMENTS = [
 ]
 FIRST_GROUP = {topic: next(iter(options.groups(topic))) for topic in TOPICS}  # what is investigated: it has the figure
 SMOKE_SECONDS = 10
-TIMED = ("step_time", "eigensolver_time", "surface_time")  # options whose metrics are times
+TIMED = ("step_time", "eigensolver_time", "surface_time", "ensemble_time")  # options whose metrics are times
 
 
 def ids(case: object) -> str:

@@ -1,0 +1,141 @@
+"""Every exponent of the topic: predicted, measured with its interval, published."""
+
+from collections.abc import Callable
+from pathlib import Path
+from statistics import fmean
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
+
+from baselines.common.claims import HOLDS, Claim
+from baselines.common.record import RunView
+from benchmarks.claims import published
+from benchmarks.sheet import Cell, Sheet
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+SEEDS = {"smoke": 1, "standard": 3, "paper": 3}
+STUDIES = {"three_variables": 3, "matching": 3, "online_sgd": 3, "skills": 3, "parity": 3, "manifold": 3}
+"""Studies that measure an exponent and need no data, with the seeds of their standard runs."""
+WITH_DATA = {"isoflop": "scaling/llama3_isoflops/isoflops.csv"}
+"""Studies that need a file of data."""
+
+
+class Found(NamedTuple):
+    """One exponent as the runs of a study measured it."""
+
+    study: str
+    claim: Claim
+    """That of the first run; the statement says which exponent it is."""
+    measured: float
+    low: float
+    high: float
+    predicted: float | None
+    holding: int
+    runs: int
+
+
+class Table:
+    """Exponents: predicted, measured, published.
+
+    Each run fits the slope of a power law in the log-log plane and gives it a 95 % interval by bootstrap over its draws
+    (data, features, initial weights; for real tables over the runs). Shown: means over the seeds of the exponent and of
+    the two ends. A prediction is one of infinite size; the band of the verdict allows for finite size where the
+    statement says so.
+    """
+
+    topic: ClassVar[str] = "scaling_law"
+    ZH: ClassVar[dict[str, str]] = {
+        "Measured exponents against their predictions": "测得的指数与预测值",
+        "measured minus predicted": "测量值减预测值",
+        "within its band": "在允许范围内",
+        "outside": "超出范围",
+    }
+
+    def runs(self, suite: str) -> list[list[str]]:
+        """The runs that the studies' own tables make."""
+        return [
+            [f"study={study}", f"seed={seed}"]
+            for study, seeds in (STUDIES | dict.fromkeys(WITH_DATA, 3)).items()
+            for seed in range(min(seeds, SEEDS[suite]))
+        ]
+
+    def available(self, run: list[str], data_dir: str) -> bool:
+        """Whether the data of a run are here."""
+        needed = WITH_DATA.get(run[0].removeprefix("study="))
+        return needed is None or (Path(data_dir).expanduser() / needed).is_file()
+
+    def sheet(self, views: list[RunView]) -> Sheet:
+        """One row an exponent."""
+        known = published(self.topic)
+        rows: list[list[Cell]] = []
+        for one in exponents(views):
+            row = known.get(one.claim.id)
+            rows.append(
+                [
+                    one.study,
+                    one.claim.statement,
+                    None if one.predicted is None else f"{one.predicted:.3f}",
+                    f"{one.measured:.3f}",
+                    f"{one.low:.3f} … {one.high:.3f}",
+                    f"{row['value']} ({row['source']})" if row else None,
+                    f"{one.holding}/{one.runs}" if one.runs else "not measured",
+                ]
+            )
+        columns = ["study", "exponent", "predicted", "measured", "95 % interval", "published", "runs that hold"]
+        return Sheet(columns, rows)
+
+    def figure(self, views: list[RunView], text: Callable[[str], str]) -> "Figure | None":
+        """Measured minus predicted with the interval, one line an exponent."""
+        from baselines.common.plotting import COLORS, panels
+
+        found = [one for one in exponents(views) if one.predicted is not None]
+        if not found:
+            return None
+        figure, (axis,) = panels(1, width=8.0, height=1.2 + 0.24 * len(found))
+        seen: set[str] = set()
+        for position, one in enumerate(reversed(found)):
+            assert one.predicted is not None
+            label = "within its band" if one.holding == one.runs else "outside"
+            bar = [[max(one.measured - one.low, 0)], [max(one.high - one.measured, 0)]]
+            axis.errorbar(
+                one.measured - one.predicted, position, xerr=bar, fmt="o", capsize=2,
+                color=COLORS[0] if label == "within its band" else COLORS[1],
+                label=None if label in seen else text(label),
+            )  # fmt: skip
+            seen.add(label)
+        axis.axvline(0, color="0.5", linewidth=0.9)
+        names = [one.claim.id.replace(".exponent_", ": ").replace("_", " ") for one in reversed(found)]
+        axis.set_yticks(range(len(found)), labels=names)
+        axis.set(xlabel=text("measured minus predicted"), ylim=(-0.7, len(found) - 0.3))
+        axis.set_title(text("Measured exponents against their predictions"))
+        axis.legend(loc="lower left")
+        return figure
+
+    def claims(self, views: list[RunView]) -> list[Claim]:
+        """None beyond those of the runs."""
+        return []
+
+
+def exponents(views: list[RunView]) -> list[Found]:
+    """All exponents that a claim is made of, in the order of the runs."""
+    groups: dict[str, list[tuple[RunView, Claim]]] = {}
+    for view in views:
+        for claim in view.claims:
+            if _metric(claim) + "_low" in view.metrics:
+                groups.setdefault(claim.id, []).append((view, claim))
+    found = []
+    for pairs in groups.values():
+        view, claim = pairs[0]
+        name = _metric(claim)
+        value, low, high = (fmean(one.metrics[name + end] for one, _ in pairs) for end in ("", "_low", "_high"))
+        predictions = [other.predicted for _, other in pairs if other.predicted is not None]
+        judged = [other for _, other in pairs if other.measured is not None]
+        holding = sum(other.verdict == HOLDS for other in judged)
+        predicted = fmean(predictions) if predictions else None
+        found.append(Found(view.choices["study"], claim, value, low, high, predicted, holding, len(judged)))
+    return found
+
+
+def _metric(claim: Claim) -> str:
+    """Name of the metric that a claim on an exponent is made of."""
+    return claim.id.partition(".")[2]
