@@ -42,6 +42,8 @@ class FitStatus(Enum):
     """No further descent in float64, with a gradient below 1e-2: as good as converged."""
     STOPPED = "stopped early"
     """The optimiser's own tolerance ended it at a point that is not a minimum: do not use the fit."""
+    BOUND = "at a bound"
+    """A coefficient is zero or an exponent at the edge of its range: the table does not fix that term."""
 
 
 @dataclass(frozen=True)

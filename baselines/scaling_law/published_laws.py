@@ -17,6 +17,13 @@ class Interval(NamedTuple):
     high: float
 
 
+class Allocated(NamedTuple):
+    """Exponents of the compute-optimal allocation: `N* ~ C^parameters`, `D* ~ C^tokens`."""
+
+    parameters: float
+    tokens: float
+
+
 HOFFMANN = ScalingLaw.from_logs((6.0073404, 6.0179186, 0.5267228, 0.33917084, 0.2849083))
 """Hoffmann et al., approach 3, unrounded: from the LaTeX source of arXiv:2203.15556, as used by Besiroglu et al."""
 
@@ -38,5 +45,29 @@ EPOCH_INTERVALS = {
 }
 """Besiroglu et al., 95 % intervals of 4000 bootstraps (notebook, cell 26)."""
 
+EPOCH_LIKELIHOOD_RATIO = 84.0
+"""Besiroglu et al., likelihood-ratio statistic of Hoffmann et al.'s law on the 240 runs, 5 degrees of freedom."""
+
 EPOCH_EXPONENT_80_WIDTH = 0.051
 """Besiroglu et al., width of the 80 % interval of the exponent `a` (notebook, cell 26)."""
+
+OPEN_ATHENA = ScalingLaw(A=4.0005, B=1.0509, E=1.9051, alpha=0.3511, beta=0.4587)
+"""Open Athena's variable-projection fit of squared errors to the 217 of the 240 runs below 1e21 FLOP, with N in
+millions and D in thousands of millions (scaling-law-analysis, experiment 0)."""
+
+LLAMA3_TOKENS_EXPONENT = 0.53
+"""Llama 3, section 3.2.1 (arXiv:2407.21783): optimal tokens `D* = A C^alpha` with (alpha, A) = (0.53, 0.29)."""
+
+LLAMA3_COMPUTE = 3.8e25
+"""The budget to which they extrapolate, in FLOP."""
+
+LLAMA3_TOKENS = 16.55e12
+LLAMA3_PARAMETERS = 402e9
+"""What they read off at that budget."""
+
+NANOCHAT_EXPONENTS = {
+    "all": Allocated(0.37, 0.50),
+    "without_embedding": Allocated(0.54, 0.49),
+    "without_embedding_and_head": Allocated(0.70, 0.41),
+}
+"""Exponents of N* and D* under three parameter counts, as printed in nanochat's dev/LOG.md (2026)."""

@@ -54,13 +54,20 @@ def test_pooled_claims_need_runs_that_measured_theirs():
 
 def test_the_chinchilla_table_stands_beside_published_values(tmp_path):
     names = chinchilla.QUANTITIES
-    metrics = {"objective": 1e-3}
-    for name in names:
+    metrics = {"objective": 1e-3, "projection_alpha": 0.5, "projection_beta": 0.5}
+    metrics |= {"E_profile_low": 0.45, "E_profile_high": 0.55}
+    for name in (*names, "tokens_per_parameter"):
         level = "_80" if name == "exponent" else ""
         metrics |= {name: 0.5, f"{name}_low{level}": 0.4, f"{name}_high{level}": 0.6}
     views = [view({}, metrics), view({}, metrics | {"alpha_low": 0.2, "objective": 1.1e-3})]
     rows = {row[0]: row for row in chinchilla.Table().sheet(views).rows}
     assert rows["alpha"] == ["alpha", "0.5", "0.3 … 0.6", "0.3473", "0.317 … 0.373", "0.34"]
-    assert all(None not in row for row in rows.values())
-    assert chinchilla.Table().claims(views)[0].verdict == "fails"
+    assert all(None not in rows[name] for name in names)
+    assert rows["E, profile"][1:3] == ["0.5", "0.45 … 0.55"]
+    for one, seconds in zip(views, (4.0, 31.0), strict=True):
+        one.config["study"]["bootstraps"] = 500
+        one.cost["bootstrap_s"] = seconds
+    assert [claim.verdict for claim in chinchilla.Table().claims(views)] == ["fails", "fails"]
+    views[1].config["study"]["bootstraps"] = 40
+    assert chinchilla.Table().claims(views)[1].verdict == "not measured"
     assert "study=chinchilla" in (chinchilla.Table().needs(str(tmp_path)) or "")

@@ -10,11 +10,15 @@ from matplotlib.figure import Figure
 from baselines.common.plotting import COLORS, PREDICTION, panels
 from baselines.common.record import RunView
 from baselines.scaling_law import published_laws as published
+from baselines.scaling_law.allocation import of_laws
 from baselines.scaling_law.bootstrap import interval
 from baselines.scaling_law.parametric_fit import ScalingLaw
 
 Text = Callable[[str], str]
 Curves = dict[str, np.ndarray]
+
+CHI_SQUARE_95 = 3.84  # of one degree of freedom
+PROFILE_TOP = 60.0  # of the likelihood panel
 
 ZH = {
     "Residuals of the fit": "拟合残差",
@@ -38,18 +42,34 @@ ZH = {
     "default tolerances, mean": "默认容差，均值",
     "default tolerances, sum": "默认容差，求和",
     "the solver stops": "求解器停止",
+    "Compute-optimal tokens per parameter": "计算最优的每参数词元数",
+    "Tokens per parameter": "每参数词元数",
+    "20 tokens per parameter": "每参数 20 个词元",
+    "How well the table fixes E": "数据表对 E 的约束",
+    "Irreducible loss E": "不可约损失 E",
+    "Twice the log-likelihood lost": "对数似然损失的两倍",
+    "likelihood profile": "似然剖面",
+    "95 % threshold": "95% 阈值",
+    "bootstrap, 95 %": "自助法，95%",
 }
 
 
 def draw(view: RunView, text: Text) -> Figure:
-    """Four panels: residuals, compute-optimal size, bootstrap of the exponent, early stop."""
-    figure, axes = panels(2, 2, width=10.4, height=7.6)
+    """Six panels: residuals, optimal size, tokens per parameter; the exponent, E, the early stop.
+
+    Args:
+        view: A record of `study=chinchilla`.
+        text: Translates a label.
+    """
+    figure, axes = panels(3, 2, width=14.4, height=7.8)
     laws = {"fit": ScalingLaw.from_logs(view.curves["fitted"]), "hoffmann": published.HOFFMANN}
     points = _residuals(axes[0, 0], view.curves, text)
     figure.colorbar(points, ax=axes[0, 0], label=text("Model parameters"), pad=0.01)
     _optimal_size(axes[0, 1], view.curves, laws, text)
+    _ratio(axes[0, 2], view.curves, text)
     _exponents(axes[1, 0], view.curves, text)
-    _early_stop(axes[1, 1], view.curves, view.metrics["objective"], text)
+    _profile(axes[1, 1], view, text)
+    _early_stop(axes[1, 2], view.curves, view.metrics["objective"], text)
     return figure
 
 
@@ -68,8 +88,7 @@ def _optimal_size(axes: Axes, curves: Curves, laws: dict[str, ScalingLaw], text:
     """The runs in the plane of compute and size, and the compute-optimal lines."""
     compute = 6 * curves["parameters"] * curves["tokens"]
     line = np.geomspace(compute.min(), published.CHINCHILLA_COMPUTE, 60)
-    resampled = np.array([ScalingLaw.from_logs(law).optimal_parameters(line) for law in curves["bootstrap"]])
-    low, high = np.percentile(resampled, [10, 90], axis=0)
+    low, high = of_laws(curves["bootstrap"], line).band("parameters", 0.8)
     axes.scatter(compute, curves["parameters"], s=8, color=COLORS[0], label=text("runs"), zorder=3)
     axes.plot(line, laws["fit"].optimal_parameters(line), **PREDICTION)
     axes.fill_between(line, low, high, color="0.8", label=text("this fit, 80 % bootstrap band"))
@@ -85,6 +104,50 @@ def _optimal_size(axes: Axes, curves: Curves, laws: dict[str, ScalingLaw], text:
     )
     axes.set(xscale="log", yscale="log", xlabel=text("Training compute (FLOP)"), ylabel=text("Model parameters"))
     axes.set_title(text("Compute-optimal model size"))
+    axes.legend()
+
+
+def _ratio(axes: Axes, curves: Curves, text: Text) -> None:
+    """Tokens per parameter along the compute-optimal line, with its band, and in the runs."""
+    compute = 6 * curves["parameters"] * curves["tokens"]
+    line = np.geomspace(compute.min(), 10 * published.CHINCHILLA_COMPUTE, 60)
+    low, high = of_laws(curves["bootstrap"], line).band("ratio", 0.8)
+    axes.scatter(compute, curves["tokens"] / curves["parameters"], s=8, color=COLORS[0], label=text("runs"), zorder=3)
+    axes.plot(line, of_laws(curves["fitted"], line).ratio, **PREDICTION)
+    axes.fill_between(line, low, high, color="0.8", label=text("this fit, 80 % bootstrap band"))
+    theirs = published.HOFFMANN.tokens_per_parameter(line)
+    axes.plot(line, theirs, color=COLORS[1], linewidth=1.2, label=text("Hoffmann et al."))
+    axes.axhline(20, color="0.5", linewidth=0.9, linestyle=":", label=text("20 tokens per parameter"))
+    axes.plot(
+        [published.CHINCHILLA_COMPUTE],
+        [published.CHINCHILLA_TOKENS / published.CHINCHILLA_PARAMETERS],
+        "*",
+        color=COLORS[4],
+        markersize=11,
+        label="Chinchilla (70 B)",
+    )
+    axes.set(xscale="log", yscale="log", xlabel=text("Training compute (FLOP)"), ylabel=text("Tokens per parameter"))
+    bottom, top = axes.get_ylim()
+    axes.set_ylim(bottom, top * (top / bottom) ** 0.45)  # room for the legend
+    axes.set_title(text("Compute-optimal tokens per parameter"))
+    axes.legend(loc="upper right")
+
+
+def _profile(axes: Axes, view: RunView, text: Text) -> None:
+    """Likelihood lost along E, beside the bootstrap interval and the published values."""
+    values, deficit = view.curves["profile_E"], view.curves["profile_deficit"]
+    shown = deficit < PROFILE_TOP
+    axes.plot(values[shown], deficit[shown], color=COLORS[0], label=text("likelihood profile"))
+    axes.axhline(CHI_SQUARE_95, **PREDICTION, label=text("95 % threshold"))
+    low, high = interval(np.exp(view.curves["bootstrap"][:, 2]), 0.95)
+    best = float(np.exp(view.curves["fitted"][2]))
+    bar = np.maximum([[best - low], [high - best]], 0)
+    axes.errorbar([best], [-1.5], xerr=bar, fmt="o", color=COLORS[2], capsize=3, label=text("bootstrap, 95 %"))
+    if values.min() < published.HOFFMANN.E < values.max():
+        axes.axvline(published.HOFFMANN.E, color=COLORS[1], linewidth=1, linestyle=":", label=text("Hoffmann et al."))
+    axes.set(xlabel=text("Irreducible loss E"), ylabel=text("Twice the log-likelihood lost"))
+    axes.set_ylim(-4, PROFILE_TOP * 1.15)
+    axes.set_title(text("How well the table fixes E"))
     axes.legend()
 
 

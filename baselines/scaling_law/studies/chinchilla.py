@@ -1,23 +1,22 @@
 """Fit of L(N, D) = E + A/N^alpha + B/D^beta to a table of runs, with bootstrap intervals."""
 
-import logging
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
+
+from baselines.common.config import check_at_least, check_choice
+from baselines.scaling_law.studies import _tables
 
 if TYPE_CHECKING:
     from baselines.common.record import Outcome, Record
     from baselines.scaling_law.config import Config
     from baselines.scaling_law.parametric_fit import Fit, LogRuns
     from baselines.scaling_law.runs_table import RunsTable
+    from baselines.scaling_law.studies._chinchilla_claims import Found
 
-EPOCH_TABLE = "scaling/epoch_chinchilla/svg_extracted_data.csv"
-EPOCH_SHA256 = "193478df4e90f040016431996c45682659306840ecdadf83cfb9cd5ca0aa1b30"
-EPOCH_SOURCE = (
-    "the public repository github.com/epoch-research/analyzing-chinchilla (commit 9225883, data/svg_extracted_data.csv)"
-)
+DROPPED_BY_EPOCH = 5  # runs of largest loss
+LOST_CONSTANT = -2.3  # log of the share of the smallest loss below which E is as good as zero
 FEWEST_RUNS = 10  # five parameters, and bootstrap resamples that leave out a third of the runs
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(repr=False)
@@ -36,42 +35,61 @@ class Columns:
 
 @dataclass
 class Study:
-    """Fit of L(N, D) = E + A/N^alpha + B/D^beta to a table of runs, with bootstrap."""
+    """Fit of L(N, D) = E + A/N^alpha + B/D^beta to a table of runs, with bootstrap.
 
-    table: str = EPOCH_TABLE  # CSV with one run a line; a path inside data_dir, or an absolute one
+    N parameters, D tokens, L loss; Huber loss of the log residuals, minimised from many starts (BFGS) and, as a check,
+    by variable projection. Bootstrap over runs, likelihood profile of E, compute-optimal allocation.
+    Hoffmann et al. (2022), arXiv:2203.15556; Besiroglu et al. (2024), arXiv:2404.10102.
+    """
+
+    table: str = _tables.EPOCH  # CSV with one run a line: an absolute path, or one in data_dir or in this folder
     columns: Columns = field(default_factory=Columns)  # names of the columns: study.columns.n, .d or .c, .loss
-    drop_largest_losses: int = 5  # runs of largest loss left out of the fit; Besiroglu et al. leave out 5
+    where: list[str] = field(default_factory=list)  # only rows with these texts, for example [condition:raw_loss]
+    best_of_repeats: bool = False  # of runs with the same N and D keep the one of smallest loss (tuned learning rate)
+    drop_largest_losses: int | None = None  # runs of largest loss left out; null: 5 of the published table, else none
     drop_bad_rows: bool = False  # leave out (and report) rows that cannot be used, instead of refusing the table
     delta: float = 0.001  # log residual at which the Huber loss turns from quadratic to linear
     starts: int = 60  # starting points out of the 4500 of Hoffmann et al.'s grid
     bootstraps: int = 500  # resampled tables
+    profile_points: int = 41  # values of E at which the other parameters are fitted again
     early_stop: str = "mean"  # the fit that stops early, as published, minimises the mean or the sum
 
     BUDGETS: ClassVar[dict[str, dict[str, Any]]] = {
-        "smoke": {"starts": 20, "bootstraps": 40},
-        "paper": {"starts": 4500, "bootstraps": 4000},
+        "smoke": {"starts": 20, "bootstraps": 40, "profile_points": 15},
+        "paper": {"starts": 4500, "bootstraps": 4000, "profile_points": 81},
     }
 
     def __post_init__(self) -> None:
         """Check every key."""
         if self.columns.d is None and self.columns.c is None:
             raise ValueError("study.columns.d (tokens) or study.columns.c (compute) must name a column; both are null")
-        if self.drop_largest_losses < 0:
+        if self.drop_largest_losses is not None and self.drop_largest_losses < 0:
             raise ValueError(f"study.drop_largest_losses must not be negative; got {self.drop_largest_losses}")
         if not self.delta > 0:
             raise ValueError(f"study.delta must be positive; got {self.delta}")
         if not 1 <= self.starts <= 4500:
             raise ValueError(f"study.starts must be from 1 to 4500; got {self.starts}")
-        if self.bootstraps < 2:
-            raise ValueError(f"study.bootstraps must be at least 2; got {self.bootstraps}")
-        if self.early_stop not in ("mean", "sum"):
-            raise ValueError(f"study.early_stop must be mean or sum; got {self.early_stop!r}")
+        check_at_least("study.bootstraps", self.bootstraps, 2)
+        check_at_least("study.profile_points", self.profile_points, 5)
+        check_choice("study.early_stop", self.early_stop, ("mean", "sum"))
+        _tables.filters(self.where)
+
+    @property
+    def dropped(self) -> int:
+        """Runs of largest loss that are left out."""
+        if self.drop_largest_losses is not None:
+            return self.drop_largest_losses
+        return DROPPED_BY_EPOCH if self.table == _tables.EPOCH else 0
 
     @property
     def is_published(self) -> bool:
         """Whether table and objective are those of Besiroglu et al., so that their numbers must come out."""
-        same_table = self.table == EPOCH_TABLE and self.columns == Columns()
-        return same_table and self.drop_largest_losses == 5 and self.delta == 0.001
+        same_table = self.table == _tables.EPOCH and self.columns == Columns() and not self.where
+        return same_table and self.dropped == DROPPED_BY_EPOCH and self.delta == 0.001 and not self.best_of_repeats
+
+    def inputs(self, cfg: "Config") -> list[Path]:
+        """The user's table: when its content changes, its record counts no more."""
+        return _tables.inputs(cfg.data_dir, self.table)
 
     def run(self, cfg: "Config", record: "Record") -> "Outcome":
         """Read, fit, resample, compare."""
@@ -80,80 +98,89 @@ class Study:
         from baselines.common import compute
         from baselines.common.record import Outcome
         from baselines.scaling_law import parametric_fit as pf
-        from baselines.scaling_law.published_laws import HOFFMANN
+        from baselines.scaling_law import profile_likelihood, variable_projection
         from baselines.scaling_law.studies import _chinchilla_claims as claims
 
-        table = self._read(cfg.data_dir)
-        kept = table.without_largest_losses(self.drop_largest_losses)
+        table, digest, left_out = self._read(cfg.data_dir)
+        kept = table.without_largest_losses(self.dropped)
         runs = kept.logs()
         with record.timed("fit"):
             starts = pf.grid_starts(self.starts, compute.numpy_generator(cfg.seed, "starts"))
             fits = pf.fit_from_starts(runs, starts, self.delta)
         best = fits[0]
-        early = pf.fit_stopping_early(runs, HOFFMANN.logs, self.delta, self.early_stop)
+        with record.timed("projection"):
+            projected = variable_projection.fit_huber(runs, self.delta)
+            recovery = variable_projection.recovery_error(runs, claims.LAWS_TO_RECOVER)
         with record.timed("bootstrap"):
-            resampled, early_resampled = self._bootstrap(cfg, record, runs, best)
+            resampled, early = self._bootstrap(cfg, record, runs, best)
+        laws = np.array([fit.law.logs for fit in resampled])
+        with record.timed("profile"):
+            values = np.linspace(*claims.profile_range(best.law.E, laws, float(kept.loss.min())), self.profile_points)
+            profile = profile_likelihood.profile(runs, best, values, self.delta)
         found = claims.Found(
             rows=len(table),
-            bad_rows=len(table.bad_rows),
-            best=best,
-            same_optimum=sum(fit.objective < best.objective * (1 + 1e-6) for fit in fits) / len(fits),
-            early=early,
-            bootstrap=np.array([fit.law.logs for fit in resampled]),
+            left_out=left_out,
+            fits=fits,
+            early=pf.fit_stopping_early(runs, claims.published.HOFFMANN.logs, self.delta, self.early_stop),
+            bootstrap=laws,
             unconverged=sum(fit.status is pf.FitStatus.STOPPED for fit in resampled),
-            early_bootstrap=np.array([fit.law.logs for fit in early_resampled]),
+            early_bootstrap=np.array([fit.law.logs for fit in early]),
+            projected=projected,
+            recovery=recovery,
+            profile=profile,
         )
-        others = {
-            reduction: pf.fit_stopping_early(runs, HOFFMANN.logs, self.delta, reduction).path
+        record.save(table_sha256=digest, **self._curves(found, kept, runs))
+        record.table("runs", line=kept.lines, parameters=kept.parameters, tokens=kept.tokens, loss=kept.loss,
+                     fitted_loss=best.law.loss(kept.parameters, kept.tokens))  # fmt: skip
+        return Outcome(claims.metrics(found, runs, self.delta), claims.claims(self, found, kept), parameters=5)
+
+    def _curves(self, found: "Found", kept: "RunsTable", runs: "LogRuns") -> dict[str, Any]:
+        """What the figure is drawn from."""
+        from baselines.scaling_law import parametric_fit as pf
+        from baselines.scaling_law.published_laws import HOFFMANN
+
+        best = found.best
+        stopping = {
+            f"objective_stopping_{reduction}": pf.fit_stopping_early(runs, HOFFMANN.logs, self.delta, reduction).path
             for reduction in ("mean", "sum")
         }
-        record.save(
-            parameters=kept.parameters,
-            tokens=kept.tokens,
-            loss=kept.loss,
-            fitted_loss=best.law.loss(kept.parameters, kept.tokens),
-            fitted=best.law.logs,
-            bootstrap=found.bootstrap,
-            early_bootstrap=found.early_bootstrap,
-            objective_converging=pf.fit(runs, HOFFMANN.logs, self.delta).path,
-            objective_stopping_mean=others["mean"],
-            objective_stopping_sum=others["sum"],
-        )
-        return Outcome(claims.metrics(found, runs, self.delta), claims.claims(self, found), parameters=5)
+        return stopping | {
+            "parameters": kept.parameters,
+            "tokens": kept.tokens,
+            "loss": kept.loss,
+            "fitted_loss": best.law.loss(kept.parameters, kept.tokens),
+            "fitted": best.law.logs,
+            "bootstrap": found.bootstrap,
+            "early_bootstrap": found.early_bootstrap,
+            "objective_converging": pf.fit(runs, HOFFMANN.logs, self.delta).path,
+            "profile_E": found.profile.values,
+            "profile_deficit": found.profile.deficit,
+            "start_objectives": [fit.objective for fit in found.fits],
+        }
 
-    def _read(self, data_dir: str) -> "RunsTable":
-        """The table, checked."""
+    def _read(self, data_dir: str) -> "tuple[RunsTable, str, int]":
+        """The table, checked; the digest of its file; the number of rows left out."""
         import numpy as np
 
-        from baselines.common.data import require
         from baselines.common.errors import UserError
-        from baselines.scaling_law.runs_table import read_runs
+        from baselines.scaling_law.runs_table import runs_of
 
-        ours = self.table == EPOCH_TABLE
-        source = EPOCH_SOURCE if ours else "wherever the table of study.table was kept"
-        path = require(data_dir, self.table, source=source, sha256=EPOCH_SHA256 if ours else None)
         names = self.columns
-        try:
-            table = read_runs(path, names.n, names.d, names.c, names.loss)
-        except (ValueError, OSError) as problem:
-            raise UserError(f"study.table: {problem}") from problem
-        if table.bad_rows:
-            shown = "; ".join(f"line {row.line}: {row.reason}" for row in table.bad_rows[:5])
-            more = f"; and {len(table.bad_rows) - 5} more" if len(table.bad_rows) > 5 else ""
-            text = f"{path.name} has {len(table.bad_rows)} rows that cannot be used: {shown}{more}"
-            if not self.drop_bad_rows:
-                raise UserError(f"{text}; correct them, or leave them out with study.drop_bad_rows=true")
-            log.warning(text)
-        left = len(table) - self.drop_largest_losses
-        if left < FEWEST_RUNS:
-            raise UserError(
-                f"a fit of five parameters needs at least {FEWEST_RUNS} runs; {path.name} has {len(table)}, "
-                f"of which study.drop_largest_losses={self.drop_largest_losses} are left out"
-            )
+        third = {"d": names.d} if names.d else {"c": names.c or ""}
+        wanted = {"n": names.n, **third, "loss": names.loss}
+        where = _tables.filters(self.where)
+        read = _tables.read(data_dir, self.table, wanted, where, drop_bad_rows=self.drop_bad_rows)
+        columns = read.columns
+        if self.best_of_repeats:
+            columns = columns.smallest("loss", by=("n", "d" if names.d else "c"))
+        table = runs_of(columns)
+        if len(table) - self.dropped < FEWEST_RUNS:
+            dropped = f", of which study.drop_largest_losses={self.dropped} are left out" if self.dropped else ""
+            has = f"{read.path.name} has {len(table)}{dropped}"
+            raise UserError(f"a fit of five parameters needs at least {FEWEST_RUNS} runs; {has}")
         for name, values in (("model sizes", table.parameters), ("numbers of tokens", table.tokens)):
-            if (count := len(np.unique(values))) < 3:
-                raise UserError(f"the fit needs at least 3 different {name}; {path.name} has {count}")
-        return table
+            _tables.require_at_least(read.path, len(np.unique(values)), 3, "the fit", f"different {name}")
+        return table, read.sha256, len(read.columns.bad_rows)
 
     def _bootstrap(
         self, cfg: "Config", record: "Record", runs: "LogRuns", best: "Fit"
@@ -164,12 +191,15 @@ class Study:
         from baselines.scaling_law import parametric_fit as pf
         from baselines.scaling_law.published_laws import HOFFMANN
 
+        # a fit that lost E would not find it again: the gradient in log E vanishes there
+        start = best.law.logs
+        start[2] = max(start[2], float(runs.loss.min()) + LOST_CONSTANT)
         converged, early = [], []
         generator = compute.numpy_generator(cfg.seed, "bootstrap")
         with record.progress(self.bootstraps, "bootstrap") as tick:
             for rows in bootstrap.resamples(len(runs), self.bootstraps, generator):
                 resampled = runs.take(rows)
-                converged.append(pf.fit(resampled, best.law.logs, self.delta))
+                converged.append(pf.fit(resampled, start, self.delta))
                 early.append(pf.fit_stopping_early(resampled, HOFFMANN.logs, self.delta, self.early_stop))
                 tick(1, exponent=converged[-1].law.compute_exponent)
         return converged, early
