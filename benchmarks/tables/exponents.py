@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SEEDS = {"smoke": 1, "standard": 3, "paper": 3}
-STUDIES = {"three_variables": 3, "matching": 3, "online_sgd": 3, "skills": 3, "parity": 3, "manifold": 3}
-"""Studies that measure an exponent and need no data, with the seeds of their standard runs."""
-WITH_DATA = {"isoflop": "scaling/llama3_isoflops/isoflops.csv"}
-"""Studies that need a file of data."""
+STUDIES = ("three_variables", "matching", "online_sgd", "kernel", "skills", "parity", "manifold", "isoflop")
+"""Studies that measure an exponent."""
+DATA = {"isoflop": "scaling/llama3_isoflops/isoflops.csv"}
+"""The file that a study needs."""
 
 
 class Found(NamedTuple):
@@ -53,15 +53,11 @@ class Table:
 
     def runs(self, suite: str) -> list[list[str]]:
         """The runs that the studies' own tables make."""
-        return [
-            [f"study={study}", f"seed={seed}"]
-            for study, seeds in (STUDIES | dict.fromkeys(WITH_DATA, 3)).items()
-            for seed in range(min(seeds, SEEDS[suite]))
-        ]
+        return [[f"study={study}", f"seed={seed}"] for study in STUDIES for seed in range(SEEDS[suite])]
 
     def available(self, run: list[str], data_dir: str) -> bool:
         """Whether the data of a run are here."""
-        needed = WITH_DATA.get(run[0].removeprefix("study="))
+        needed = DATA.get(run[0].removeprefix("study="))
         return needed is None or (Path(data_dir).expanduser() / needed).is_file()
 
     def sheet(self, views: list[RunView]) -> Sheet:
@@ -74,7 +70,7 @@ class Table:
                 [
                     one.study,
                     one.claim.statement,
-                    None if one.predicted is None else f"{one.predicted:.3f}",
+                    _prediction(one),
                     f"{one.measured:.3f}",
                     f"{one.low:.3f} … {one.high:.3f}",
                     f"{row['value']} ({row['source']})" if row else None,
@@ -88,7 +84,7 @@ class Table:
         """Measured minus predicted with the interval, one line an exponent."""
         from baselines.common.plotting import COLORS, panels
 
-        found = [one for one in exponents(views) if one.predicted is not None]
+        found = [one for one in exponents(views) if (_prediction(one) or "≥")[0] not in "≥≤"]
         if not found:
             return None
         figure, (axis,) = panels(1, width=8.0, height=1.2 + 0.24 * len(found))
@@ -134,6 +130,15 @@ def exponents(views: list[RunView]) -> list[Found]:
         predicted = fmean(predictions) if predictions else None
         found.append(Found(view.choices["study"], claim, value, low, high, predicted, holding, len(judged)))
     return found
+
+
+def _prediction(found: Found) -> str | None:
+    """The predicted exponent, or the bound if only a bound is known."""
+    if found.predicted is None:
+        return None
+    ends = (found.claim.low, found.claim.high)
+    bound = {(found.predicted, None): "≥ ", (None, found.predicted): "≤ "}.get(ends, "")
+    return f"{bound}{found.predicted:.3f}"
 
 
 def _metric(claim: Claim) -> str:
