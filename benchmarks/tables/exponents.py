@@ -14,10 +14,18 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SEEDS = {"smoke": 1, "standard": 3, "paper": 3}
-STUDIES = ("three_variables", "matching", "online_sgd", "kernel", "skills", "parity", "manifold", "isoflop")
+STUDIES = (
+    "three_variables", "matching", "online_sgd", "kernel", "skills", "parity", "manifold", "memory", "chinchilla",
+    "isoflop", "transformer",
+)  # fmt: skip
 """Studies that measure an exponent."""
-DATA = {"isoflop": "scaling/llama3_isoflops/isoflops.csv"}
+DATA = {
+    "chinchilla": "scaling/epoch_chinchilla/svg_extracted_data.csv",
+    "isoflop": "scaling/llama3_isoflops/isoflops.csv",
+}
 """The file that a study needs."""
+LONG = ("transformer",)
+"""Studies of which the standard suite does one seed."""
 
 
 class Found(NamedTuple):
@@ -117,7 +125,8 @@ def exponents(views: list[RunView]) -> list[Found]:
     groups: dict[str, list[tuple[RunView, Claim]]] = {}
     for view in views:
         for claim in view.claims:
-            if _metric(claim) + "_low" in view.metrics:
+            name = _metric(claim)
+            if name.startswith("exponent_") and name + "_low" in view.metrics:
                 groups.setdefault(claim.id, []).append((view, claim))
     found = []
     for pairs in groups.values():
