@@ -19,6 +19,7 @@ from baselines.scaling_law.studies import (
     extrapolation,
     manifold,
 )
+from baselines.scaling_law.studies._tables import RunColumns
 
 ONE = np.array([math.log(0.4), math.log(2.3), 0.05, 5.6, math.log(612.0), math.log(0.06)])
 LAW = ScalingLaw(A=480.0, B=2100.0, E=1.82, alpha=0.35, beta=0.37)
@@ -126,7 +127,7 @@ def runs_table(folder, rows=60, extra=""):
     loss = LAW.loss(n, d) * np.exp(0.002 * source.standard_normal(rows))
     lines = [f"{a:.6g},{b:.6g},{c:.8g}" for a, b, c in zip(n, d, loss, strict=True)]
     (folder / "mine.csv").write_text("N,D,L\n" + "\n".join(lines) + "\n" + extra)
-    columns = extrapolation.Columns(n="N", d="D", c=None, loss="L")
+    columns = RunColumns(n="N", d="D", c=None, loss="L")
     return extrapolation.Study(
         str(folder / "mine.csv"), columns, drop_largest_losses=0, cuts=[3e20], starts=6, bootstraps=5, folds=2
     )
@@ -325,7 +326,7 @@ def started(folder, head):
         (extrapolation.Study, {"folds": 1}, "at least 2"),
         (extrapolation.Study, {"starts": 5000}, "4500"),
         (extrapolation.Study, {"min_tokens_per_parameter": -1.0}, "at least 0"),
-        (extrapolation.Study, {"columns": extrapolation.Columns(d=None, c=None)}, "both are null"),
+        (extrapolation.Study, {"columns": RunColumns(d=None, c=None)}, "both are null"),
         (manifold.Study, {"dimensions": [5]}, "from 1 to 4"),
         (manifold.Study, {"samples": [100]}, "ascending"),
         (manifold.Study, {"widths": [4, 4]}, "ascending"),

@@ -14,6 +14,7 @@ from baselines.scaling_law.config import Config
 from baselines.scaling_law.parametric_fit import ScalingLaw
 from baselines.scaling_law.published_laws import CHINCHILLA_COMPUTE, HOFFMANN
 from baselines.scaling_law.studies import _chinchilla_claims, _tables, chinchilla
+from baselines.scaling_law.studies._tables import RunColumns
 
 LAW = ScalingLaw(A=480.0, B=2100.0, E=1.82, alpha=0.35, beta=0.37)
 GENERAL = ("chinchilla.converged", "chinchilla.projection", "chinchilla.projection_exact", "chinchilla.terms")
@@ -26,7 +27,7 @@ def verdicts(claims):
 @pytest.mark.parametrize(
     ("keys", "message"),
     [
-        ({"columns": chinchilla.Columns(d=None, c=None)}, "both are null"),
+        ({"columns": RunColumns(d=None, c=None)}, "both are null"),
         ({"drop_largest_losses": -1}, "not be negative"),
         ({"delta": 0.0}, "positive"),
         ({"starts": 5000}, "4500"),
@@ -54,7 +55,7 @@ def own_table(folder, rows: int = 40, extra: str = "") -> chinchilla.Study:
     loss = LAW.loss(n, d) * np.exp(0.002 * source.standard_normal(rows))
     lines = [f"{a:.6g},{b:.6g},{c:.8g}" for a, b, c in zip(n, d, loss, strict=True)]
     (folder / "mine.csv").write_text("N,D,L\n" + "\n".join(lines) + "\n" + extra)
-    columns = chinchilla.Columns(n="N", d="D", c=None, loss="L")
+    columns = RunColumns(n="N", d="D", c=None, loss="L")
     return chinchilla.Study("mine.csv", columns, drop_largest_losses=0, starts=6, bootstraps=10, profile_points=15)
 
 

@@ -55,6 +55,30 @@ KNOWN = {
 }
 
 
+@dataclass(repr=False)
+class RunColumns:
+    """Names of the columns of a table of runs."""
+
+    n: str = "Model Size"  # parameters N
+    d: str | None = None  # training tokens D; null: D = C / (6 N)
+    c: str | None = "Training FLOP"  # training compute C in FLOP; only read where there is no column of tokens
+    loss: str = "loss"  # final loss, positive (nats per token in language models)
+
+    def __repr__(self) -> str:
+        """As `--help` shows it."""
+        return f"{{n: {self.n}, d: {self.d or 'null'}, c: {self.c or 'null'}, loss: {self.loss}}}"
+
+    @property
+    def third(self) -> str:
+        """What the table has beside N and the loss: `d` or `c`."""
+        return "d" if self.d else "c"
+
+    @property
+    def wanted(self) -> dict[str, str]:
+        """Name for the study -> column of the file."""
+        return {"n": self.n, self.third: self.d or self.c or "", "loss": self.loss}
+
+
 @dataclass(frozen=True)
 class Table:
     """A table that has been read."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from baselines.common.config import check_at_least, check_choice
 from baselines.scaling_law.studies import _tables
+from baselines.scaling_law.studies._tables import RunColumns
 
 if TYPE_CHECKING:
     from baselines.common.record import Outcome, Record
@@ -19,20 +20,6 @@ LOST_CONSTANT = -2.3  # log of the share of the smallest loss below which E is a
 FEWEST_RUNS = 10  # five parameters, and bootstrap resamples that leave out a third of the runs
 
 
-@dataclass(repr=False)
-class Columns:
-    """Names of the table's columns."""
-
-    n: str = "Model Size"  # parameters N
-    d: str | None = None  # training tokens D; null: D = C / (6 N)
-    c: str | None = "Training FLOP"  # training compute C in FLOP; only read where there is no column of tokens
-    loss: str = "loss"  # final loss in nats per token
-
-    def __repr__(self) -> str:
-        """As `--help` shows it."""
-        return f"{{n: {self.n}, d: {self.d or 'null'}, c: {self.c or 'null'}, loss: {self.loss}}}"
-
-
 @dataclass
 class Study:
     """Fit of L(N, D) = E + A/N^alpha + B/D^beta to a table of runs, with bootstrap.
@@ -43,7 +30,7 @@ class Study:
     """
 
     table: str = _tables.EPOCH  # CSV with one run a line: an absolute path, or one in data_dir or in this folder
-    columns: Columns = field(default_factory=Columns)  # names of the columns: study.columns.n, .d or .c, .loss
+    columns: RunColumns = field(default_factory=RunColumns)  # names of the columns: study.columns.n, .d or .c, .loss
     where: list[str] = field(default_factory=list)  # only rows with these texts, for example [condition:raw_loss]
     best_of_repeats: bool = False  # of runs with the same N and D keep the one of smallest loss (tuned learning rate)
     drop_largest_losses: int | None = None  # runs of largest loss left out; null: 5 of the published table, else none
@@ -84,7 +71,7 @@ class Study:
     @property
     def is_published(self) -> bool:
         """Whether table and objective are those of Besiroglu et al., so that their numbers must come out."""
-        same_table = self.table == _tables.EPOCH and self.columns == Columns() and not self.where
+        same_table = self.table == _tables.EPOCH and self.columns == RunColumns() and not self.where
         return same_table and self.dropped == DROPPED_BY_EPOCH and self.delta == 0.001 and not self.best_of_repeats
 
     def inputs(self, cfg: "Config") -> list[Path]:
@@ -165,14 +152,11 @@ class Study:
         from baselines.common.errors import UserError
         from baselines.scaling_law.runs_table import runs_of
 
-        names = self.columns
-        third = {"d": names.d} if names.d else {"c": names.c or ""}
-        wanted = {"n": names.n, **third, "loss": names.loss}
         where = _tables.filters(self.where)
-        read = _tables.read(data_dir, self.table, wanted, where, drop_bad_rows=self.drop_bad_rows)
+        read = _tables.read(data_dir, self.table, self.columns.wanted, where, drop_bad_rows=self.drop_bad_rows)
         columns = read.columns
         if self.best_of_repeats:
-            columns = columns.smallest("loss", by=("n", "d" if names.d else "c"))
+            columns = columns.smallest("loss", by=("n", self.columns.third))
         table = runs_of(columns)
         if len(table) - self.dropped < FEWEST_RUNS:
             dropped = f", of which study.drop_largest_losses={self.dropped} are left out" if self.dropped else ""

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from baselines.common.config import check_at_least
 from baselines.scaling_law.studies import _tables
+from baselines.scaling_law.studies._tables import RunColumns
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,20 +21,6 @@ FEWEST_TRAINING, FEWEST_TEST = 15, 3
 SAME_BUDGET = 1e-6  # runs of one budget must not be parted by rounding
 
 
-@dataclass(repr=False)
-class Columns:
-    """Names of the table's columns."""
-
-    n: str = "Model Size"  # parameters N
-    d: str | None = None  # training tokens D; null: D = C / (6 N)
-    c: str | None = "Training FLOP"  # training compute C in FLOP; only read where there is no column of tokens
-    loss: str = "loss"  # final loss, positive
-
-    def __repr__(self) -> str:
-        """As `--help` shows it."""
-        return f"{{n: {self.n}, d: {self.d or 'null'}, c: {self.c or 'null'}, loss: {self.loss}}}"
-
-
 @dataclass
 class Study:
     """Extrapolation audit: fit L(N, D) below a compute budget, predict the runs above it.
@@ -43,8 +30,8 @@ class Study:
     """
 
     table: str = _tables.EPOCH  # CSV with one run a line; a path inside data_dir, or one of your own
-    columns: Columns = field(default_factory=Columns)  # names of the columns: study.columns.n, .d or .c, .loss
-    where: list[str] = field(default_factory=list)  # only rows with these values, as column=value
+    columns: RunColumns = field(default_factory=RunColumns)  # names of the columns: study.columns.n, .d or .c, .loss
+    where: list[str] = field(default_factory=list)  # only rows with these texts, for example [condition:raw_loss]
     drop_bad_rows: bool = False  # leave out (and report) rows that cannot be used, instead of refusing the table
     best_of_size: bool = False  # of runs with equal N and D only the one of smallest loss (several learning rates)
     drop_largest_losses: int = 5  # runs of largest loss left out; Besiroglu et al. leave out 5
@@ -77,7 +64,7 @@ class Study:
     @property
     def is_published(self) -> bool:
         """Whether table, filters and objective are those of the goal of 1.2 %."""
-        same = self.table == _tables.EPOCH and self.columns == Columns() and not self.where
+        same = self.table == _tables.EPOCH and self.columns == RunColumns() and not self.where
         return same and self.drop_largest_losses == 5 and self.min_tokens_per_parameter == 0 and self.delta == 0.001
 
     def inputs(self, cfg: "Config") -> "list[Path]":
@@ -107,12 +94,9 @@ class Study:
 
         from baselines.scaling_law.runs_table import runs_of
 
-        names = self.columns
-        third = {"d": names.d} if names.d else {"c": names.c or ""}
-        wanted = {"n": names.n, **third, "loss": names.loss}
         where = _tables.filters(self.where)
-        read = _tables.read(data_dir, self.table, wanted, where, drop_bad_rows=self.drop_bad_rows)
-        columns = read.columns.smallest("loss", by=("n", *third)) if self.best_of_size else read.columns
+        read = _tables.read(data_dir, self.table, self.columns.wanted, where, drop_bad_rows=self.drop_bad_rows)
+        columns = read.columns.smallest("loss", by=("n", self.columns.third)) if self.best_of_size else read.columns
         table = runs_of(columns)
         enough = table.tokens >= self.min_tokens_per_parameter * table.parameters
         left = int(enough.sum()) - self.drop_largest_losses
