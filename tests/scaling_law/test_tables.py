@@ -7,7 +7,7 @@ import pytest
 
 from baselines.common.claims import Claim
 from baselines.common.record import RunView
-from benchmarks.tables import chinchilla, ridge_theory
+from benchmarks.tables import chinchilla, exponents, ridge_theory
 
 SIZES, SHAPE = np.array([50, 100, 200]), (2, 1, 3, 3)
 
@@ -71,3 +71,39 @@ def test_the_chinchilla_table_stands_beside_published_values(tmp_path):
     views[1].config["study"]["bootstraps"] = 40
     assert chinchilla.Table().claims(views)[1].verdict == "not measured"
     assert "study=chinchilla" in (chinchilla.Table().needs(str(tmp_path)) or "")
+
+
+def exponent_view(study: str, claim: Claim, ends: tuple[float, float, float]) -> RunView:
+    name = claim.id.partition(".")[2]
+    metrics = dict(zip((name, f"{name}_low", f"{name}_high"), ends, strict=True)) | {"E_low": 0.0}
+    other = Claim(f"{study}.E", "not an exponent", 1.0, 0.9, 1.1, 1.0, "a source")
+    head = (Path(), "scaling_law", "key", "done", {}, {"study": study}, 0)
+    return RunView(*head, metrics, [claim, other], {}, {}, {}, "", "", None, {})
+
+
+def test_the_exponents_of_all_studies_stand_in_one_table():
+    """Means over the seeds, the published value, the runs that hold; a bound is shown as one; E is not an exponent."""
+    known = "matching.exponent_parameters_easy"
+    views = [
+        exponent_view("matching", Claim(known, "error ~ p^-x", 1.2, 1.13, 1.27, measured, "theory"), ends)
+        for measured, ends in ((1.2, (1.2, 1.1, 1.3)), (1.4, (1.4, 1.3, 1.5)))
+    ]
+    bound = Claim("kernel.exponent_width", "gap ~ width^-x", 0.5, 0.5, None, None, "theory")
+    views.append(exponent_view("kernel", bound, (0.7, 0.6, 0.8)))
+    rows = exponents.Table().sheet(views).rows
+    assert rows == [
+        ["matching", "error ~ p^-x", "1.200", "1.300", "1.200 … 1.400", rows[0][5], "1/2"],
+        ["kernel", "gap ~ width^-x", "≥ 0.500", "0.700", "0.600 … 0.800", None, "not measured"],
+    ]
+    assert str(rows[0][5]).startswith("2.4 (Bordelon")
+    assert exponents.Table().figure(views[2:], str) is None, "a bound has no distance"
+    assert exponents.Table().figure(views, str) is not None
+
+
+def test_an_exponent_that_needs_data_is_left_out_without_them(tmp_path):
+    table = exponents.Table()
+    assert not table.available(["study=isoflop", "seed=0"], str(tmp_path))
+    assert table.available(["study=skills", "seed=0"], str(tmp_path))
+    runs = table.runs("standard")
+    assert len(runs) == len({tuple(run) for run in runs}), "each run once"
+    assert ["study=transformer", "seed=1"] not in runs
