@@ -14,7 +14,7 @@ serves all of them ($d_0$: the base width, at which both parametrisations agree)
 
 Random readouts give initial logits of order $\sqrt{d_0/d}$ under muP, random queries initial scores of order
 $1/\sqrt{d}$. They fade with the width, and in models of this size they hide the limit: for the coordinate check both
-start at zero, as Yang et al. recommend (appendix D.2).
+start at zero, as Yang et al. recommend.
 
 The slope of the change of a layer's output against the width, in logarithms, is the coordinate check: 0 in every layer
 under muP, up to 1 if not.

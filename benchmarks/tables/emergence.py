@@ -14,7 +14,7 @@ from benchmarks.sheet import Cell, Estimate, Sheet
 
 SEEDS = {"smoke": 1, "standard": 3, "paper": 5}
 LAWS = ("time", "data", "parameters", "compute")
-SOURCE = "Michaud et al. 2023, arXiv:2303.13506; derived in docs/scaling_law.md"
+SOURCE = "Michaud et al. 2023, arXiv:2303.13506; derived in docs/scaling_emergence.md"
 
 
 class Table:

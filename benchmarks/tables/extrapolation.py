@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 LESS = ["study.starts=10", "study.bootstraps=10", "study.folds=2"]  # these tables are slow to fit
 MISFITTING = [
     "study=extrapolation", "study.table=scaling/misfitting/scaling_results_last_ckpt_only.csv", "study.columns.n=N",
-    "study.columns.d=D", "study.best_of_size=true", "study.drop_bad_rows=true", "study.drop_largest_losses=0",
+    "study.columns.d=D", "study.best_of_repeats=true", "study.drop_bad_rows=true",
     "study.cuts=[3e18,1e19]", *LESS,
 ]  # fmt: skip
 OTHERS = [
@@ -24,7 +24,7 @@ OTHERS = [
     [*MISFITTING, "study.min_tokens_per_parameter=5"],
     [
         "study=extrapolation", "study.table=scaling/llama3_isoflops/isoflops.csv", "study.columns.n=params",
-        "study.columns.d=tokens", 'study.where=["condition=raw_loss"]', "study.drop_largest_losses=0",
+        "study.columns.d=tokens", 'study.where=["condition=raw_loss"]',
         "study.cuts=[1e20,1e21]", *LESS,
     ],
 ]  # fmt: skip

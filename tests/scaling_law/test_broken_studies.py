@@ -128,9 +128,7 @@ def runs_table(folder, rows=60, extra=""):
     lines = [f"{a:.6g},{b:.6g},{c:.8g}" for a, b, c in zip(n, d, loss, strict=True)]
     (folder / "mine.csv").write_text("N,D,L\n" + "\n".join(lines) + "\n" + extra)
     columns = RunColumns(n="N", d="D", c=None, loss="L")
-    return extrapolation.Study(
-        str(folder / "mine.csv"), columns, drop_largest_losses=0, cuts=[3e20], starts=6, bootstraps=5, folds=2
-    )
+    return extrapolation.Study(str(folder / "mine.csv"), columns, cuts=[3e20], starts=6, bootstraps=5, folds=2)
 
 
 def test_runs_of_ones_own_are_audited_without_the_published_claims(tmp_path):
@@ -166,7 +164,7 @@ def test_the_best_run_of_a_size_is_taken(tmp_path):
     lines = (tmp_path / "mine.csv").read_text().split()[1:]
     worse = "".join(f"{n},{d},{1.3 * float(loss):.8g}\n" for n, d, loss in (line.split(",") for line in lines))
     study = runs_table(tmp_path, extra=worse)
-    study.best_of_size = True
+    study.best_of_repeats = True
     assert run(study, tmp_path, tmp_path).metrics["runs"] == 60
 
 

@@ -45,7 +45,7 @@ def own_table(folder: Path, header: str = "C,D,L", extra: str = "", budgets: int
     (folder / "mine.csv").write_text(header + "\n" + "\n".join(rows) + "\n" + extra)
     names = dict.fromkeys(("n", "d", "c")) | {name.lower(): name for name in header.split(",")[:2]}
     columns = isoflop.Columns(**names, loss="L")
-    return isoflop.Study("mine.csv", columns, where=[], bootstraps=10, draws=4)
+    return isoflop.Study("mine.csv", columns, bootstraps=10, draws=4)
 
 
 @pytest.mark.parametrize("header", ["C,D,L", "C,N,L", "N,D,L"])

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from baselines.scaling_law.studies.in_context import Study
 
 BAND = 5.0  # %
-DERIVED = "docs/scaling_law.md; the noise-free case: Zhang et al. 2024, arXiv:2306.09927"
-MARCHENKO_PASTUR = "Marchenko-Pastur law, docs/scaling_law.md"
+DERIVED = "docs/scaling_emergence.md; the noise-free case: Zhang et al. 2024, arXiv:2306.09927"
+MARCHENKO_PASTUR = "Marchenko-Pastur law, docs/scaling_emergence.md"
 Summary = tuple[dict[str, Array], dict[str, float]]
 
 

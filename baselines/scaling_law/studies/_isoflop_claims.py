@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 LLAMA3 = "Llama 3 2024, arXiv:2407.21783, section 3.2.1"
 NANOCHAT = "nanochat, dev/LOG.md, January 2026"
 EXACT = "the surface that made the losses"
-BIAS = "expansion of the surface around the optimum, docs/scaling_law.md"
+BIAS = "expansion of the surface around the optimum, docs/scaling_fits.md"
 ENOUGH_BOOTSTRAPS = 200
 REFERENCE_WIDTH = 0.5  # decades of D: the formula of the bias is its leading order
 

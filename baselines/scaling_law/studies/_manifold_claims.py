@@ -11,7 +11,7 @@ from baselines.scaling_law.power_laws import bootstrap_mean, bootstrap_slope
 if TYPE_CHECKING:
     from baselines.scaling_law.studies.manifold import Study
 
-SOURCE = "Sharma and Kaplan 2020, arXiv:2004.10802; Bahri et al. 2021, arXiv:2102.06701; derived in docs/scaling_law.md"
+SOURCE = "Sharma and Kaplan 2020, arXiv:2004.10802; Bahri et al. 2021, arXiv:2102.06701; docs/scaling_emergence.md"
 ENOUGH_SAMPLES, ENOUGH_STEPS = 2000, 4000  # below them the exponents are not those of the limit
 
 
@@ -128,7 +128,7 @@ def claims(study: "Study", metrics: dict[str, float]) -> list[Claim]:
                 f"error of the {method} against the theory without free constants: median absolute deviation over "
                 f"d and n of the mean ratio, in per cent ({setting})",
                 0.0, None, 10.0, metrics[f"{name}_theory_median_deviation_percent"] if long else None,
-                "Poisson process of density n, docs/scaling_law.md",
+                "Poisson process of density n, docs/scaling_emergence.md",
             )
         )  # fmt: skip
     return found + _student_claims(study, metrics)

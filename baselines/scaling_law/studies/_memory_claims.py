@@ -11,12 +11,10 @@ if TYPE_CHECKING:
     from baselines.scaling_law.state_space import Fit, Kernel
     from baselines.scaling_law.studies.memory import Study
 
-ZOLOTAREV = "Zolotarev's problem for the Blaschke product of the rates, docs/scaling_law.md"
-POTENTIAL = "potential theory of the rates on a logarithmic scale, docs/scaling_law.md"
-TAIL = "the tail of the kernel beyond the slowest time scale, docs/scaling_law.md"
-CURVATURE = (
-    "second derivative of the closed-form loss, docs/scaling_law.md; question: Wang and Li 2023 (arXiv:2311.14495)"
-)
+ZOLOTAREV = "Zolotarev's problem for the Blaschke product of the rates, docs/scaling_emergence.md"
+POTENTIAL = "potential theory of the rates on a logarithmic scale, docs/scaling_emergence.md"
+TAIL = "the tail of the kernel beyond the slowest time scale, docs/scaling_emergence.md"
+CURVATURE = "second derivative of the loss, docs/scaling_emergence.md; question: Wang and Li 2023 (arXiv:2311.14495)"
 MOST_DISTURBED = 16  # modes; with more the slowest rate is so small that rounding is seen in its disturbed loss
 STABLE = 0.05  # noise on directly stored rates, in units of the slowest rate, so that none turns negative
 RESAMPLES = 1000

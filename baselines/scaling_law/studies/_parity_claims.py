@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from baselines.scaling_law.config import Config
     from baselines.scaling_law.studies.parity import Study
 
-SOURCE = "Michaud et al. 2023, arXiv:2303.13506; derived in docs/scaling_law.md"
+SOURCE = "Michaud et al. 2023, arXiv:2303.13506; derived in docs/scaling_emergence.md"
 FIRST = 5  # quanta learned from which a slope is fitted; below, the sum over tasks is not yet like an integral
 THRESHOLDS = (0.3, 0.7)  # beside the study's own
 

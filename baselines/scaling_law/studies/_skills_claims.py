@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from baselines.scaling_law.config import Config
     from baselines.scaling_law.studies.skills import Study
 
-NAM = "Nam et al. 2024, arXiv:2404.17563; derived in docs/scaling_law.md"
+NAM = "Nam et al. 2024, arXiv:2404.17563; derived in docs/scaling_emergence.md"
 FIRST = 5  # tasks learned from which a slope is fitted; below, the sum over tasks is not yet like an integral
 NAMES = {"time": "time t", "data": "data n", "parameters": "parameters N", "compute": "compute C = N t"}
 

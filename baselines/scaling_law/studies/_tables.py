@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from baselines.scaling_law.runs_table import BadRow, Columns
 
+DROPPED_BY_EPOCH = 5  # runs of largest loss that Besiroglu et al. leave out
 MOST_SHOWN = 5  # bad rows in a message; a table may have thousands
 
 log = logging.getLogger(__name__)
@@ -181,6 +182,13 @@ def filters(lines: list[str], key: str = "study.where") -> dict[str, str]:
             raise ValueError(f"{key} must be a list of column:value (or column=value); got {line!r}")
         found[column.strip()] = value.strip()
     return found
+
+
+def dropped(table: str, asked: int | None) -> int:
+    """How many runs of largest loss are left out: as asked, or 5 of Besiroglu et al.'s table and none of another."""
+    if asked is not None:
+        return asked
+    return DROPPED_BY_EPOCH if table == EPOCH else 0
 
 
 def require_at_least(path: Path, count: int, fewest: int, what: str, unit: str = "runs") -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from baselines.scaling_law.studies.transformer import Study
 
 HOFFMANN = "Hoffmann et al. 2022, arXiv:2203.15556, approaches 2 and 3"
-ENTROPY = "entropy of Zipf's law, docs/scaling_law.md"
+ENTROPY = "entropy of Zipf's law, docs/scaling_emergence.md"
 NANOCHAT = "direction of nanochat, dev/LOG.md: 0.37, 0.54, 0.70"
 ENOUGH_COMPUTE = 3e12  # FLOP of the largest budget from which the claims are measured
 ENOUGH_BUDGETS = 4

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from baselines.scaling_law.runs_table import RunsTable
     from baselines.scaling_law.studies._chinchilla_claims import Found
 
-DROPPED_BY_EPOCH = 5  # runs of largest loss
 LOST_CONSTANT = -2.3  # log of the share of the smallest loss below which E is as good as zero
 FEWEST_RUNS = 10  # five parameters, and bootstrap resamples that leave out a third of the runs
 
@@ -64,15 +63,14 @@ class Study:
     @property
     def dropped(self) -> int:
         """Runs of largest loss that are left out."""
-        if self.drop_largest_losses is not None:
-            return self.drop_largest_losses
-        return DROPPED_BY_EPOCH if self.table == _tables.EPOCH else 0
+        return _tables.dropped(self.table, self.drop_largest_losses)
 
     @property
     def is_published(self) -> bool:
         """Whether table and objective are those of Besiroglu et al., so that their numbers must come out."""
         same_table = self.table == _tables.EPOCH and self.columns == RunColumns() and not self.where
-        return same_table and self.dropped == DROPPED_BY_EPOCH and self.delta == 0.001 and not self.best_of_repeats
+        same_runs = self.dropped == _tables.DROPPED_BY_EPOCH and not self.best_of_repeats
+        return same_table and same_runs and self.delta == 0.001
 
     def inputs(self, cfg: "Config") -> list[Path]:
         """The user's table: when its content changes, its record counts no more."""

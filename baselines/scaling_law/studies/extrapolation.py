@@ -33,8 +33,8 @@ class Study:
     columns: RunColumns = field(default_factory=RunColumns)  # names of the columns: study.columns.n, .d or .c, .loss
     where: list[str] = field(default_factory=list)  # only rows with these texts, for example [condition:raw_loss]
     drop_bad_rows: bool = False  # leave out (and report) rows that cannot be used, instead of refusing the table
-    best_of_size: bool = False  # of runs with equal N and D only the one of smallest loss (several learning rates)
-    drop_largest_losses: int = 5  # runs of largest loss left out; Besiroglu et al. leave out 5
+    best_of_repeats: bool = False  # of runs with the same N and D keep the one of smallest loss (tuned learning rate)
+    drop_largest_losses: int | None = None  # runs of largest loss left out; null: 5 of the published table, else none
     min_tokens_per_parameter: float = 0.0  # runs with a smaller D/N are left out as under-trained
     cuts: list[float] = field(default_factory=lambda: [1e20, 3e20, 1e21])  # budgets in FLOP: fit below, predict above
     delta: float = 0.001  # log residual at which the Huber loss turns from quadratic to linear
@@ -56,16 +56,23 @@ class Study:
             raise ValueError(f"study.cuts must be positive and ascending; got {self.cuts}")
         if not self.delta > 0:
             raise ValueError(f"study.delta must be positive; got {self.delta}")
-        for key, low in (("drop_largest_losses", 0), ("min_tokens_per_parameter", 0), ("bootstraps", 2), ("folds", 2)):
+        check_at_least("study.drop_largest_losses", self.dropped, 0)
+        for key, low in (("min_tokens_per_parameter", 0), ("bootstraps", 2), ("folds", 2)):
             check_at_least(f"study.{key}", getattr(self, key), low)
         if not 1 <= self.starts <= 4500:
             raise ValueError(f"study.starts must be from 1 to 4500; got {self.starts}")
 
     @property
+    def dropped(self) -> int:
+        """Runs of largest loss that are left out."""
+        return _tables.dropped(self.table, self.drop_largest_losses)
+
+    @property
     def is_published(self) -> bool:
         """Whether table, filters and objective are those of the goal of 1.2 %."""
-        same = self.table == _tables.EPOCH and self.columns == RunColumns() and not self.where
-        return same and self.drop_largest_losses == 5 and self.min_tokens_per_parameter == 0 and self.delta == 0.001
+        same_table = self.table == _tables.EPOCH and self.columns == RunColumns() and not self.where
+        same_runs = self.dropped == _tables.DROPPED_BY_EPOCH and self.min_tokens_per_parameter == 0
+        return same_table and same_runs and self.delta == 0.001
 
     def inputs(self, cfg: "Config") -> "list[Path]":
         """The user's own table decides the result too."""
@@ -96,12 +103,12 @@ class Study:
 
         where = _tables.filters(self.where)
         read = _tables.read(data_dir, self.table, self.columns.wanted, where, drop_bad_rows=self.drop_bad_rows)
-        columns = read.columns.smallest("loss", by=("n", self.columns.third)) if self.best_of_size else read.columns
+        columns = read.columns.smallest("loss", by=("n", self.columns.third)) if self.best_of_repeats else read.columns
         table = runs_of(columns)
         enough = table.tokens >= self.min_tokens_per_parameter * table.parameters
-        left = int(enough.sum()) - self.drop_largest_losses
+        left = int(enough.sum()) - self.dropped
         _tables.require_at_least(read.path, left, FEWEST_TRAINING + FEWEST_TEST, "the audit")
-        return table.take(np.flatnonzero(enough)).without_largest_losses(self.drop_largest_losses).logs()
+        return table.take(np.flatnonzero(enough)).without_largest_losses(self.dropped).logs()
 
     def _cut(self, cfg: "Config", runs: "LogRuns", cut: float, number: int) -> "Cut":
         """Fit below, predict above."""

@@ -17,9 +17,10 @@ FEWEST_BUDGETS = 3  # for the slope of the optimum and a residual
 FEWEST_RUNS = 4  # of a budget: a parabola has three coefficients
 EVERY = "every"
 NAMES = ("all", "without_embedding", "without_embedding_and_head")
-log = logging.getLogger(__name__)
-
+RAW_LOSS = ["condition:raw_loss"]  # the rows of Llama 3's table that are losses; the others repeat them in another form
 SIMULATED_BUDGETS = (6e18, 1e22, 10)  # as in Llama 3: from, to, how many
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(repr=False)
@@ -48,7 +49,7 @@ class Study:
 
     table: str = _tables.LLAMA3  # CSV with one run a line: an absolute path, or one in data_dir or in this folder
     columns: Columns = field(default_factory=Columns)  # names of the columns: study.columns.n, .d, .c (two), .loss
-    where: list[str] = field(default_factory=lambda: ["condition:raw_loss"])  # only rows with these texts; [] is all
+    where: list[str] | None = None  # only rows with these texts; null: condition:raw_loss of Llama 3's table, else all
     drop_bad_rows: bool = False  # leave out (and report) rows that cannot be used, instead of refusing the table
     tolerance: float = 0.05  # neighbouring values of C that differ by less than this share belong to one budget
     bootstraps: int = 500  # resampled tables, drawn within each budget
@@ -81,12 +82,19 @@ class Study:
             check_at_least(f"study.{key}", getattr(self, key), 0)
         if not self.half_widths or not all(width > 0 for width in self.half_widths):
             raise ValueError(f"study.half_widths must be positive numbers; got {self.half_widths}")
-        _tables.filters(self.where)
+        _tables.filters(self.rows)
+
+    @property
+    def rows(self) -> list[str]:
+        """The rows that count, as `column:value`."""
+        if self.where is not None:
+            return self.where
+        return RAW_LOSS if self.table == _tables.LLAMA3 else []
 
     @property
     def is_published(self) -> bool:
         """Whether the table is the one of Llama 3, so that its exponent must come out."""
-        return self.table == _tables.LLAMA3 and self.columns == Columns() and self.where == ["condition:raw_loss"]
+        return self.table == _tables.LLAMA3 and self.columns == Columns() and self.rows == RAW_LOSS
 
     def inputs(self, cfg: "Config") -> list[Path]:
         """The user's table: when its content changes, its record counts no more."""
@@ -127,7 +135,7 @@ class Study:
 
         names = self.columns
         wanted = {key: name for key, name in (("n", names.n), ("d", names.d), ("c", names.c)) if name}
-        where = _tables.filters(self.where)
+        where = _tables.filters(self.rows)
         read = _tables.read(
             data_dir, self.table, wanted | {"loss": names.loss}, where, drop_bad_rows=self.drop_bad_rows
         )
