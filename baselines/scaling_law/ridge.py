@@ -3,7 +3,7 @@ r"""Deterministic equivalent of random-feature ridge regression: the errors of t
 The model. A datum has independent Gaussian modes $\psi_k$ of variance $\lambda_k$; its label is
 $y = \sum_k w_k \psi_k + \varepsilon$ with noise variance $\sigma^2$. The features are $\phi = A \psi / \sqrt p$ with a
 $p \times M$ matrix $A$ of standard normal entries, and the weights minimise
-$\sum_{i \le n} (a \cdot \phi_i - y_i)^2 + \delta \lVert a \rVert^2$.
+$\sum_{i \le n} (a \cdot \phi_i - y_i)^2 + \rho \lVert a \rVert^2$.
 
 For large $n$ and $p$ the errors stop fluctuating and depend on two numbers only: $\gamma$, the eigenvalue down to
 which the features *and* the data resolve the modes, and $\kappa \le \gamma$, the effective ridge of the data.
@@ -64,14 +64,14 @@ def solve(spectrum: Spectrum, n: float, p: float, ridge: float) -> FixedPoint:
     r"""Solve the fixed-point equations by one bracketed root search.
 
     Eliminating $\kappa = \gamma (1 - df_1(\gamma)/p)$ leaves
-    $\gamma \, (1 - df_1(\gamma)/p) \, (n - df_1(\gamma)) = \delta$, whose left side grows with $\gamma$, from zero
+    $\gamma \, (1 - df_1(\gamma)/p) \, (n - df_1(\gamma)) = \rho$, whose left side grows with $\gamma$, from zero
     where $df_1(\gamma) = \min(n, p)$.
 
     Args:
         spectrum: Modes of the data; its signal does not matter here.
         n: Number of data.
         p: Number of random features; `math.inf` is kernel ridge regression.
-        ridge: `delta`, added to the eigenvalues of the n x n kernel matrix; zero is the minimum-norm solution.
+        ridge: `rho`, added to the eigenvalues of the n x n kernel matrix; zero is the minimum-norm solution.
 
     Raises:
         ValueError: If a size is not positive, the ridge is negative, or there is no finite solution: without a ridge
@@ -124,7 +124,7 @@ def predict(spectrum: Spectrum, n: float, p: float, ridge: float) -> Errors:
         spectrum: Modes of the data and of the target.
         n: Number of data.
         p: Number of random features; `math.inf` is kernel ridge regression.
-        ridge: `delta >= 0`.
+        ridge: `rho >= 0`.
 
     Raises:
         ValueError: As `solve`.

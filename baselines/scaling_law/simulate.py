@@ -99,7 +99,7 @@ def errors(moments: Moments, n: int, p: int, ridges: Tensor) -> Sampled:
         moments: Of a draw with at least n data and p features.
         n: Number of data.
         p: Number of features.
-        ridges: Ridges `delta > 0`.  Shape [R].
+        ridges: Ridges `rho > 0`.  Shape [R].
     """
     per_block = [_block_errors(block, ridges) for block in blocks(moments, n, p)]
     stacked = [torch.stack(values).mean(0) for values in zip(*per_block, strict=True)]
@@ -125,7 +125,7 @@ def _block_errors(block: Moments, ridges: Tensor) -> tuple[Tensor, Tensor, Tenso
     r"""Exact conditional expectations for one draw and all ridges from one eigendecomposition.
 
     With the smaller Gram matrix's eigenvalues $e_i$, the solution operator is $Q = V \, \mathrm{diag}(g) \, U^T$ of
-    shape [p, n], $g_i = 1/(e_i + \delta)$, where $U$ or $V$ is orthonormal and the other one is its image under $Z$: no
+    shape [p, n], $g_i = 1/(e_i + \rho)$, where $U$ or $V$ is orthonormal and the other one is its image under $Z$: no
     division by small singular values. Draws and blocks are done one by one: on a CPU, batches were not faster.
     """
     z = block.features  # [n, p]
