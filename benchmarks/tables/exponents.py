@@ -28,6 +28,10 @@ LONG = ("transformer",)
 """Studies of which the standard suite does one seed."""
 
 
+VERDICTS = {"within its band": "#0072B2", "outside": "#D55E00", "not judged": "0.6"}
+"""What the runs say, and its colour."""
+
+
 class Found(NamedTuple):
     """One exponent as the runs of a study measured it."""
 
@@ -57,6 +61,7 @@ class Table:
         "measured minus predicted": "测量值减预测值",
         "within its band": "在允许范围内",
         "outside": "超出范围",
+        "not judged": "不作判断",
     }
 
     def runs(self, suite: str) -> list[list[str]]:
@@ -94,7 +99,7 @@ class Table:
 
     def figure(self, views: list[RunView], text: Callable[[str], str]) -> "Figure | None":
         """Measured minus predicted with the interval, one line an exponent."""
-        from baselines.common.plotting import COLORS, panels
+        from baselines.common.plotting import panels
 
         found = [one for one in exponents(views) if (_prediction(one) or "≥")[0] not in "≥≤"]
         if not found:
@@ -103,11 +108,11 @@ class Table:
         seen: set[str] = set()
         for position, one in enumerate(reversed(found)):
             assert one.predicted is not None
-            label = "within its band" if one.holding == one.runs else "outside"
+            label = _verdict(one)
             bar = [[max(one.measured - one.low, 0)], [max(one.high - one.measured, 0)]]
             axis.errorbar(
                 one.measured - one.predicted, position, xerr=bar, fmt="o", capsize=2,
-                color=COLORS[0] if label == "within its band" else COLORS[1],
+                color=VERDICTS[label],
                 label=None if label in seen else text(label),
             )  # fmt: skip
             seen.add(label)
@@ -116,7 +121,7 @@ class Table:
         axis.set_yticks(range(len(found)), labels=names)
         axis.set(xlabel=text("measured minus predicted"), ylim=(-0.7, len(found) - 0.3))
         axis.set_title(text("Measured exponents against their predictions"))
-        axis.legend(loc="lower left")
+        axis.legend(loc="upper left")
         return figure
 
     def claims(self, views: list[RunView]) -> list[Claim]:
@@ -143,6 +148,13 @@ def exponents(views: list[RunView]) -> list[Found]:
         predicted = fmean(predictions) if predictions else None
         found.append(Found(view.choices["study"], claim, value, low, high, predicted, holding, len(judged)))
     return found
+
+
+def _verdict(found: Found) -> str:
+    """Whether all runs that judge the exponent find it in its band."""
+    if not found.runs:
+        return "not judged"
+    return "within its band" if found.holding == found.runs else "outside"
 
 
 def _prediction(found: Found) -> str | None:
