@@ -162,21 +162,33 @@ def test_a_killed_ladder_goes_on_with_the_next_training(tmp_path, monkeypatch):
     record.folder.mkdir(parents=True)
     train, done = Study._train, []
 
-    def killed(self, cfg, record, language, training, number):
+    def killed(self, cfg, language, training, stop):
         if len(done) == 2:
             raise KeyboardInterrupt
-        done.append(number)
-        return train(self, cfg, record, language, training, number)
+        done.append((training.budget, training.width))
+        return train(self, cfg, language, training, stop)
 
     monkeypatch.setattr(Study, "_train", killed)
     with pytest.raises(KeyboardInterrupt):
         run.cfg.study.run(run.cfg, record)
-    done[:] = [-1]  # two more before the next kill would come; the first two are not done again
-    numbers = []
-    monkeypatch.setattr(Study, "_train", lambda *args: numbers.append(args[-1]) or train(*args))
+    rest = []
+    monkeypatch.setattr(Study, "_train", lambda *args: rest.append((args[3].budget, args[3].width)) or train(*args))
     again = smoke(tmp_path / "killed")[1]
     assert run.cfg.study.run(run.cfg, again).metrics == whole.metrics
-    assert numbers == [2, 3, 4, 5]
+    assert len(rest) == 4 and not set(rest) & set(done)
+
+
+def test_trainings_side_by_side_give_the_same_bits(tmp_path):
+    """One core a training, whatever runs beside it; and a curve is logged once."""
+    found = []
+    for threads in (1, 2):
+        run, record = smoke(tmp_path / str(threads), f"threads={threads}")
+        record.folder.mkdir(parents=True)
+        metrics = run.cfg.study.run(run.cfg, record).metrics
+        record.finish("done")
+        with np.load(record.folder / "curves.npz") as curves:
+            found.append((metrics, {name: curves[name].tobytes() for name in curves.files}))
+    assert found[0] == found[1]
 
 
 def test_a_missing_text_says_where_to_get_it(tmp_path):

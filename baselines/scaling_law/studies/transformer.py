@@ -1,11 +1,14 @@
 """Small transformers at fixed compute: the best size, the law of the loss, and the entropy of the language."""
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from baselines.common.config import check_at_least, check_choice
 
 if TYPE_CHECKING:
+    from threading import Event
+
     from baselines.common.record import Outcome, Record
     from baselines.scaling_law.char_text import CharText
     from baselines.scaling_law.config import Config
@@ -22,6 +25,7 @@ TEXTS = ("zipf_markov", "tinyshakespeare")
 CONVENTIONS = ("all", "without_embedding", "without_embedding_and_head")
 CHUNK = 16384  # tokens of one evaluation pass
 LOGGED = 60  # points of a loss curve
+Curve = list[tuple[int, float]]  # tokens seen, mean loss since the last point in nats
 
 
 @dataclass
@@ -157,24 +161,35 @@ class Study:
     def _train_all(
         self, cfg: "Config", record: "Record", language: "ZipfMarkov | CharText", trainings: "list[Training]"
     ) -> "list[list[float]]":
-        """Final losses of all trainings, a list a training; those of a killed run are taken up."""
-        kept = record.kept() or {"losses": []}
-        losses: list[list[float]] = kept["losses"]
+        """Final losses of all trainings, a list a training; `threads` of them at a time.
+
+        Those of a killed run are taken up.
+        """
+        from baselines.scaling_law.workers import side_by_side
+
+        kept = record.kept() or {}
+        losses: list[list[float]] = kept.get("losses") or [[] for _ in trainings]
+        missing = [number for number, found in enumerate(losses) if not found]
+        missing.sort(key=lambda number: -trainings[number].compute)
+
+        def work(number: int, stop: "Event") -> "tuple[list[float], Curve]":
+            return self._train(cfg, language, trainings[number], stop)
+
         everything = sum(training.compute for training in trainings)
         with record.progress(len(trainings), "trainings") as tick, record.timed("training"):
-            for number, training in enumerate(trainings):
-                if number < len(losses):
-                    tick(1)
-                    continue
-                losses.append(self._train(cfg, record, language, training, number))
-                tick(1, compute=training.compute / everything, loss=losses[-1][0])
+            tick(len(trainings) - len(missing))
+            for number, (final, curve) in side_by_side(missing, work, cfg.threads):
+                for tokens, loss in curve:
+                    record.log(f"training_{number:02d}", tokens=tokens, loss_nats=loss)
+                losses[number] = final
+                tick(1, compute=trainings[number].compute / everything, loss=final[0])
                 record.keep({"losses": losses})
         return losses
 
     def _train(
-        self, cfg: "Config", record: "Record", language: "ZipfMarkov | CharText", training: "Training", number: int
-    ) -> list[float]:
-        """Train the repeats of one size together; their final losses on fresh text."""
+        self, cfg: "Config", language: "ZipfMarkov | CharText", training: "Training", stop: "Event"
+    ) -> "tuple[list[float], Curve]":
+        """Train the repeats of one size together; their final losses on fresh text, and the first one's loss curve."""
         import numpy as np
         import torch
 
@@ -193,15 +208,19 @@ class Study:
         text = batches(language, training, repeats, self.context, generator)
         optimizer = Adam(model, [self.lr] * repeats)
         marks = set(np.unique(np.geomspace(1, training.steps, LOGGED).round().astype(int)).tolist())
-        total, since = 0.0, 0
+        curve, total, since = [], 0.0, 0
         steps = train(model, optimizer, text, training.steps, warmup=self.warmup, skip=language.skip)
         for step, loss in enumerate(steps, 1):
+            if stop.is_set():
+                break
             total, since = total + float(loss[0]), since + 1
             if step in marks:
                 tokens = step * training.windows * (self.context - language.skip)
-                record.log(f"training_{number:02d}", tokens=tokens, loss_nats=total / since)
+                curve.append((tokens, total / since))
                 total, since = 0.0, 0
-        return self._final_losses(cfg, language, model)
+                if not math.isfinite(curve[-1][1]):
+                    break
+        return self._final_losses(cfg, language, model), curve
 
     def _final_losses(self, cfg: "Config", language: "ZipfMarkov | CharText", model: "Transformers") -> list[float]:
         """Loss of each member on the same fresh text.
