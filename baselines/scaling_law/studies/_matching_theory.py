@@ -136,6 +136,6 @@ def _optima(study: "Study", task: Task) -> Curves:
 
 
 def _named(prefix: str, values: "frontier.Frontier | stopping.Stopping") -> Curves:
-    """The fields of a tuple under the short names of the notes."""
+    """The fields of a tuple under the names of the formulas."""
     short = {"features": "p", "samples": "n", "time": "t", "test": "error", "excess": "error", "gradient": "delta"}
     return {f"{prefix}_{short.get(name, name)}": array for name, array in values._asdict().items()}
