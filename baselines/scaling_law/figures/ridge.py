@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from baselines.common.plotting import COLORS, PREDICTION, panels
 from baselines.common.record import RunView
-from baselines.scaling_law.figures._panels import ticks
+from baselines.scaling_law.figures._panels import points, prediction, slopes, ticks
 
 Text = Callable[[str], str]
 Curves = dict[str, np.ndarray]
@@ -34,18 +34,26 @@ ZH = {
     "within 6 %": "6% 以内",
     "features = data": "特征数 = 数据数",
     "final slope {slope:.2f}": "末端斜率 {slope:.2f}",
+    "The best ridge leaves no peak: {n} data, noise {noise:g}": "最优岭参数下没有峰值：{n} 个数据，噪声 {noise:g}",
+    "best ridge for each p": "每个 p 的最优岭参数",
+    "no label noise: no best ridge": "无标签噪声：没有最优岭参数",
+    "Infinitely many features: local slopes": "无穷多特征：局部斜率",
+    "Slope of log test error in log n": "测试误差对数对 n 对数的斜率",
+    "formula {slope:.2f}": "公式 {slope:.2f}",
 }
 
 
 def draw(view: RunView, text: Text) -> Figure:
-    """Four panels: test error against n, double descent against p, deviations, train error."""
-    figure, axes = panels(2, 2, width=10.4, height=7.6)
-    curves = view.curves
+    """Test error against n, double descent, the best ridge; deviations, train error, local slopes."""
+    figure, axes = panels(3, 2, width=14.4, height=7.6)
+    curves, study = view.curves, view.config["study"]
     middle, last = len(curves["ridges"]) // 2, len(curves["noises"]) - 1
     _along_samples(axes[0, 0], curves, text, "test", middle, 0)
-    _double_descent(axes[0, 1], curves, text, view.config["study"]["curve_samples"])
+    _double_descent(axes[0, 1], curves, text, study["curve_samples"])
+    _best_ridge(axes[0, 2], curves, text, study["curve_samples"])
     _deviations(axes[1, 0], curves, text)
     _along_samples(axes[1, 1], curves, text, "train", 0, last)
+    _endless(axes[1, 2], curves, text, -min(study["signal_decay"] - 1, 2 * study["decay"]))
     return figure
 
 
@@ -98,6 +106,39 @@ def _double_descent(axes: Axes, curves: Curves, text: Text, n: int) -> None:
     axes.set(xscale="log", yscale="log", xlabel=text("Number of random features"), ylabel=text("Test error"))
     axes.set_title(text("Double descent: {n} data").format(n=n))
     ticks(axes, curves["features"])
+    axes.legend()
+
+
+def _best_ridge(axes: Axes, curves: Curves, text: Text, n: int) -> None:
+    """Error against the number of features with the best ridge for each, beside the smallest ridge."""
+    features, noise = curves["features"], curves["noises"][-1]
+    axes.set_title(text("The best ridge leaves no peak: {n} data, noise {noise:g}").format(n=n, noise=noise))
+    axes.set(xscale="log", yscale="log", xlabel=text("Number of random features"), ylabel=text("Test error"))
+    lines = curves["line_test_error_along_features"][:, -1]
+    for color, line, ridge in zip(COLORS[1:], lines, curves["ridges"], strict=False):
+        prediction(axes, curves["line_features"], line, text("ridge {ridge:g}").format(ridge=ridge), color)
+    if not len(curves["tuned_test_error"]):
+        axes.plot([], [], " ", label=text("no label noise: no best ridge"))
+    else:
+        bars = curves["tuned_test_error_low"], curves["tuned_test_error_high"]
+        points(axes, features, curves["tuned_test_error"], *bars, COLORS[0], text("best ridge for each p"))
+        prediction(axes, features, curves["predicted_tuned_test_error"], text("theory"))
+    ticks(axes, features)
+    axes.legend()
+
+
+def _endless(axes: Axes, curves: Curves, text: Text, expected: float) -> None:
+    """Local slopes of kernel ridge regression without noise (or with the least), simulated and predicted."""
+    n = curves["samples"]
+    measured, theory = curves["kernel_test_error"][:, 0], curves["predicted_kernel_test_error"][:, 0]
+    for color, one, other, ridge in zip(COLORS, measured, theory, curves["ridges"], strict=False):
+        slopes(axes, n, one, color, text("ridge {ridge:g}").format(ridge=ridge), marker="o")
+        slopes(axes, n, other, color, marker="--")
+    axes.plot([], [], label=text("theory"), **PREDICTION)
+    axes.axhline(expected, color="0.6", linewidth=0.9, label=text("formula {slope:.2f}").format(slope=expected))
+    axes.set(xlabel=text("Number of data"), ylabel=text("Slope of log test error in log n"))
+    axes.set_title(text("Infinitely many features: local slopes"))
+    ticks(axes, n)
     axes.legend()
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from baselines.common.claims import Claim
 from baselines.scaling_law import agreement
 from baselines.scaling_law.agreement import Array, Estimate
+from baselines.scaling_law.studies import _ridge_limits
 
 if TYPE_CHECKING:
     from baselines.scaling_law.ridge_grid import GridErrors
@@ -73,14 +74,14 @@ def metrics(study: "Study", found: Comparison) -> dict[str, float]:
     }
 
 
-def claims(study: "Study", found: Comparison) -> list[Claim]:
+def claims(study: "Study", found: Comparison, limits: "_ridge_limits.Found") -> list[Claim]:
     """The claims; those about agreement need the sizes for which the theory of large sizes is meant."""
     sizes = [*study.samples, *study.features]
     measurable = study.draws >= 20 and min(sizes) >= 50 and study.modes >= 20 * max(sizes)
-    count = metrics(study, found)
+    count = metrics(study, found) | _ridge_limits.metrics(study, limits)
 
     def measured(name: str) -> float | None:
-        return count[name] if measurable else None
+        return count.get(name) if measurable else None
 
     setting = f"n, p = {min(sizes)} … {max(sizes)}, {study.draws} draws"
     common = [
@@ -109,7 +110,8 @@ def claims(study: "Study", found: Comparison) -> list[Claim]:
             "Simon et al. 2023, arXiv:2311.14646 (generalised cross-validation)",
         ),
     ]  # fmt: skip
-    return [*common, *_double_descent(study, found, count, measurable)]
+    limiting = _ridge_limits.claims(study, limits, measured)
+    return [*common, *_double_descent(study, found, count, measurable), *limiting]
 
 
 def _double_descent(study: "Study", found: Comparison, count: dict[str, float], measurable: bool) -> list[Claim]:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from baselines.scaling_law.config import Config
     from baselines.scaling_law.ridge_grid import Grid, GridErrors
     from baselines.scaling_law.spectrum import Spectrum
+    from baselines.scaling_law.studies._ridge_limits import Drawn, Expected
 
 SAMPLES = (50, 75, 100, 150, 200, 300, 400)
 FEATURES = (50, 75, 100, 150, 175, 200, 225, 250, 300, 400)
@@ -64,19 +65,23 @@ class Study:
 
     def run(self, cfg: "Config", record: "Record") -> "Outcome":
         """Predict, simulate, compare."""
+        from baselines.common import compute
         from baselines.common.record import Outcome
         from baselines.scaling_law import ridge_grid
         from baselines.scaling_law.spectrum import power_law
         from baselines.scaling_law.studies import _ridge_claims as claims
+        from baselines.scaling_law.studies import _ridge_limits as limits
 
         spectrum = power_law(self.modes, self.decay, self.signal_decay)
         grid = ridge_grid.Grid(self.ridges, self.noises, self.samples, self.features)
         with record.timed("prediction"):
             predicted = ridge_grid.predicted(spectrum, grid)
+            expected = limits.expect(self, spectrum)
             record.save(**self._lines(spectrum))
         with record.timed("simulation"):
-            test, train = self._simulate(cfg, record, spectrum, grid)
+            test, train, drawn = self._simulate(cfg, record, spectrum, grid, expected)
         comparison = claims.compare(self, predicted, test, train)
+        found = limits.compare(expected, drawn, compute.numpy_generator(cfg.seed, "bootstrap"))
         record.save(
             samples=self.samples,
             features=self.features,
@@ -88,31 +93,40 @@ class Study:
             test_error_standard_error=comparison.test.error,
             train_error=comparison.train.mean,
             train_error_standard_error=comparison.train.error,
+            **limits.curves(found),
         )
-        return Outcome(claims.metrics(self, comparison), claims.claims(self, comparison))
+        return Outcome(
+            claims.metrics(self, comparison) | limits.metrics(self, found), claims.claims(self, comparison, found)
+        )
 
     def _simulate(
-        self, cfg: "Config", record: "Record", spectrum: "Spectrum", grid: "Grid"
-    ) -> "tuple[np.ndarray, np.ndarray]":
-        """Test and train errors of all draws.  Shapes [draws, ridges, noises, samples, features]."""
+        self, cfg: "Config", record: "Record", spectrum: "Spectrum", grid: "Grid", expected: "Expected"
+    ) -> "tuple[np.ndarray, np.ndarray, list[Drawn]]":
+        """Test and train errors of all draws, shapes [draws, ridges, noises, samples, features]; both limits."""
         import numpy as np
 
         from baselines.common import compute
         from baselines.common.errors import Diverged
         from baselines.scaling_law import ridge_grid, simulate
+        from baselines.scaling_law.stopping import draw_data
+        from baselines.scaling_law.studies import _ridge_limits as limits
 
         device, dtype = compute.torch_device(cfg), compute.torch_dtype(cfg)
         found: list[GridErrors] = []
+        drawn: list[Drawn] = []
         with record.progress(self.draws, "draws") as tick:
             for index in range(self.draws):
                 generator = compute.torch_generator(cfg.seed, "data and features", index)
                 moments = simulate.draw(spectrum, max(self.samples), max(self.features), generator, device, dtype)
                 found.append(ridge_grid.simulated(moments, grid))
+                generator = compute.torch_generator(cfg.seed, "kernel", index)
+                gram = draw_data([spectrum], max(self.samples), generator, device, dtype)
+                drawn.append(limits.simulate_limits(self, expected, gram, moments))
                 tick(1, test_error=float(np.median(found[-1].test)))
         test, train = (np.stack([getattr(one, name) for one in found]) for name in ("test", "train"))
         if not (np.isfinite(test).all() and np.isfinite(train).all()):
             raise Diverged("a simulated error is not finite; a ridge this small needs dtype=float64")
-        return test, train
+        return test, train, drawn
 
     def _lines(self, spectrum: "Spectrum") -> "dict[str, np.ndarray]":
         """The prediction on dense axes, for the figures."""
