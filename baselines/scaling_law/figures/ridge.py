@@ -139,7 +139,9 @@ def _endless(axes: Axes, curves: Curves, text: Text, expected: float) -> None:
     axes.set(xlabel=text("Number of data"), ylabel=text("Slope of log test error in log n"))
     axes.set_title(text("Infinitely many features: local slopes"))
     ticks(axes, n)
-    axes.legend()
+    low, high = axes.get_ylim()
+    axes.set_ylim(low, high + 0.35 * (high - low))
+    axes.legend(loc="upper left", ncols=2)
 
 
 def _deviations(axes: Axes, curves: Curves, text: Text) -> None:
