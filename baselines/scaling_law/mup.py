@@ -20,7 +20,7 @@ The slope of the change of a layer's output against the width, in logarithms, is
 under muP, up to 1 if not.
 
 References:
-    Yang et al. (2021), "Tensor programs V", arXiv:2203.03466: table 8 and the coordinate check, appendix D.1.
+    Yang et al. (2021), "Tensor programs V", arXiv:2203.03466, table 8, and the coordinate check of its code.
 """
 
 import math

@@ -1,7 +1,7 @@
 """Independent trainings side by side, each in a thread of its own.
 
 The operations of small networks are too short to be shared between processor cores: two threads inside one training
-are hardly faster than one. Two trainings at once are, because torch lets go of Python's lock while it computes. Every
+gain little. Two trainings at once do gain, because torch lets go of Python's lock while it computes. Every
 training uses one core, so its result does not depend on how many run beside it.
 """
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SEEDS = {"smoke": 1, "standard": 3, "paper": 5}
-YANG = "Yang et al. 2021, arXiv:2203.03466, table 8 and appendix D.1"
+YANG = "Yang et al. 2021, arXiv:2203.03466, table 8"
 RULES = {"mup": "muP", "standard": "standard"}
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from baselines.scaling_law.zipf_markov import ZipfMarkov
 
 RULES = ("mup", "standard")
-YANG = "Yang et al. 2021, arXiv:2203.03466, table 8 and appendix D.1"
+YANG = "Yang et al. 2021, arXiv:2203.03466, table 8"
 FLAT = 0.1  # of a slope that should be zero: stated before the first measurement
 ENOUGH = 8  # ratio of the largest to the smallest width from which the slopes are judged
 
