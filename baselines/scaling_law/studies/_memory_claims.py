@@ -113,34 +113,11 @@ def metrics(study: "Study", found: Found, generator: np.random.Generator) -> dic
 
 def claims(study: "Study", found: Found, measured: dict[str, float]) -> list[Claim]:
     """Exponential against power-law memory, bounded rates, and the sensitivity to the weights."""
-    from baselines.scaling_law.state_space import exponential_rate, power_law_rate
-
     q, half, last = study.q, study.q - 0.5, study.modes[-1]
     enough = len(study.modes) >= 8 and last >= 24
-    starts = f"{study.starts} starts"
-    expected = exponential_rate(study.slowest, study.fastest)
-    done = [
-        Claim(
-            "memory.exponential_rate",
-            f"Exponential forgetting (rates {study.slowest:g} … {study.fastest:g}): the error falls as exp(-x m): x"
-            f" ({starts})",
-            expected, 0.95 * expected, 1.05 * expected, measured["exponential_rate"] if enough else None, ZOLOTAREV,
-        )
-    ]  # fmt: skip
-    for other in found.free:
-        rate = power_law_rate(other)
-        done.append(
-            Claim(
-                f"memory.power_law_rate_q{other:g}",
-                f"Power-law forgetting (1+t)^-{other:g}, free rates: the error falls as exp(-x sqrt(m)) only: x"
-                f" (m = {last // 2} … {last}, {starts})",
-                rate, 0.9 * rate, 1.1 * rate,
-                measured[f"power_law_rate_q{other:g}"] if enough else None, POTENTIAL,
-            )
-        )  # fmt: skip
     steep = 2 * q - 3
     return [
-        *done,
+        *_rates(study, found, measured, enough),
         _band(
             "memory.exponent_slowest",
             f"A power law needs ever slower modes: slowest rate of the best model ~ error^x: x ((1+t)^-{q:g}, "
@@ -172,6 +149,35 @@ def claims(study: "Study", found: Found, measured: dict[str, float]) -> list[Cla
             None, None, 1.0, measured["sensitivity_exp_growth"] if enough else None, CURVATURE,
         ),
     ]  # fmt: skip
+
+
+def _rates(study: "Study", found: Found, measured: dict[str, float], enough: bool) -> list[Claim]:
+    """How the error falls with the number of modes: exponential against power-law memory."""
+    from baselines.scaling_law.state_space import exponential_rate, power_law_rate
+
+    last = study.modes[-1]
+    starts = f"{study.starts} starts"
+    expected = exponential_rate(study.slowest, study.fastest)
+    done = [
+        Claim(
+            "memory.exponential_rate",
+            f"Exponential forgetting (rates {study.slowest:g} … {study.fastest:g}): the error falls as exp(-x m): x"
+            f" ({starts})",
+            expected, 0.95 * expected, 1.05 * expected, measured["exponential_rate"] if enough else None, ZOLOTAREV,
+        )
+    ]  # fmt: skip
+    for other in found.free:
+        rate = power_law_rate(other)
+        done.append(
+            Claim(
+                f"memory.power_law_rate_q{other:g}",
+                f"Power-law forgetting (1+t)^-{other:g}, free rates: the error falls as exp(-x sqrt(m)) only: x"
+                f" (m = {last // 2} … {last}, {starts})",
+                rate, 0.9 * rate, 1.1 * rate,
+                measured[f"power_law_rate_q{other:g}"] if enough else None, POTENTIAL,
+            )
+        )  # fmt: skip
+    return done
 
 
 def _band(name: str, statement: str, value: float, width: float, measured: float | None, source: str) -> Claim:
